@@ -1,0 +1,76 @@
+"""The seam between kernels and the ways to compute them.
+
+A kernel says what is compared; an evaluator says how. What lives here: the two protocols,
+`Prepared` (points made ready, O(N) work) and `Evaluator` (which prepares points and compares
+them, O(N²) work). No computing lives here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import cirq
+import numpy as np
+
+from qkernels.feature_maps import FeatureMap
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """Points made ready for comparison; opaque to all but the evaluator that made them."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory; tile sizes are planned from it."""
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+
+    def __getitem__(self, rows: slice | np.ndarray) -> Prepared:
+        """Return some of the points; a slice is a view, an index array a copy."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what a store writes: arrays whose first axis runs over the points."""
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Computes fidelities and expectation values of a feature map's states.
+
+    Evaluators are shared values: copying one returns itself, two with equal configuration are
+    equal, and a pickle carries the configuration only.
+
+    In every method `inputs` has shape (n_points, n_features) and holds what the map's
+    circuit takes: the encoded data (`FeatureMap.encode`) times the kernel's bandwidth.
+    """
+
+    def embed(
+        self,
+        feature_map: FeatureMap,
+        inputs: np.ndarray,
+        parameters: np.ndarray | None = None,
+    ) -> Prepared:
+        """Prepare points for `fidelities`."""
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> Prepared:
+        """Return the prepared points whose `arrays()` these are."""
+
+    def fidelities(
+        self, a: Prepared, b: Prepared | None = None, *, return_std: bool = False
+    ) -> Any:
+        """Return |⟨a_i|b_j⟩|² of shape (len(a), len(b)); `b` None or `a`: symmetric."""
+
+    def expectations(
+        self,
+        feature_map: FeatureMap,
+        inputs: np.ndarray,
+        parameters: np.ndarray | None = None,
+        *,
+        observables: Sequence[cirq.PauliString],
+        return_std: bool = False,
+    ) -> Any:
+        """Return the expectation values of `observables`, of shape (n_points, n_observables)."""
+
+    def fingerprint(self) -> str:
+        """Return a text that changes whenever the computed numbers could change."""
