@@ -1,0 +1,20 @@
+"""Quantum kernels: what is compared.
+
+What lives here: the names of the kernels' public classes. How the numbers are computed lives in
+`qkernels.evaluators`.
+"""
+
+from qkernels.kernels.base import QuantumKernel
+from qkernels.kernels.fidelity import FidelityKernel
+from qkernels.kernels.projected import ProjectedFeatures, ProjectedKernel
+from qkernels.kernels.serialization import from_json, register, to_json
+
+__all__ = [
+    "FidelityKernel",
+    "ProjectedFeatures",
+    "ProjectedKernel",
+    "QuantumKernel",
+    "from_json",
+    "register",
+    "to_json",
+]

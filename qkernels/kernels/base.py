@@ -1,0 +1,269 @@
+"""`QuantumKernel`: what every quantum kernel is to scikit-learn.
+
+What lives here: the call, the hyperparameters, and equality, printing and copying by value. How
+two points are compared is the business of a subclass (`fidelity`, `projected`), how the numbers
+are computed that of an evaluator.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
+
+from qkernels.evaluators.base import Evaluator, Prepared
+from qkernels.kernels.embedding import Embedding, check_evaluator, check_points
+from qkernels.kernels.serialization import fingerprint, to_json
+from qkernels.kernels.validation import FeatureMapLike, check_hyperparameter
+from qkernels.kernels.values import canonical, show_call
+
+
+class QuantumKernel(Kernel):
+    """Base class of quantum kernels.
+
+    A quantum kernel is a scikit-learn kernel: give it to any estimator that takes a kernel, add
+    it to others, multiply it by them, search over its parameters. Arguments are stored as given
+    and checked when the kernel is called.
+
+    A subclass has a constructor with at least the attributes below as arguments, and the methods
+    `_prepare`, `compare` and `restore`.
+
+    Attributes
+    ----------
+    feature_map : FeatureMap or callable
+        The map, or a function of the number of features that returns one.
+    bandwidth : float or array-like of shape (n_features,)
+        What the (encoded) data are multiplied with.
+    parameters : array-like of shape (n_parameters,) or None
+        Values of the map's trainable symbols.
+    bandwidth_bounds, parameter_bounds : "fixed", pair, or array-like of pairs
+        Where a hyperparameter may go; "fixed" keeps it out of `theta`.
+    evaluator : Evaluator or None
+        What computes; None is one exact evaluator shared by the whole process.
+    """
+
+    feature_map: FeatureMapLike
+    bandwidth: Any
+    parameters: Any
+    bandwidth_bounds: Any
+    parameter_bounds: Any
+    evaluator: Evaluator | None
+
+    def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
+        """Return the kernel matrix k(X, Y), and optionally its gradient.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_points_X, n_features)
+        Y : array-like of shape (n_points_Y, n_features), default=None
+            None, X itself and equal content are the symmetric case k(X, X).
+        eval_gradient : bool, default=False
+            Also return the gradient of k(X, X) with respect to `theta`.
+
+        Returns
+        -------
+        K : ndarray of shape (n_points_X, n_points_Y)
+            Fresh, writable, C-ordered float64; exactly symmetric in the symmetric case.
+        K_gradient : ndarray of shape (n_points_X, n_points_X, n_dims), optional
+
+        Raises
+        ------
+        ValueError, TypeError
+            For data that are not a finite real matrix of the width the feature map expects, and
+            for arguments of the kernel that are out of range.
+        NotImplementedError
+            For a gradient where a hyperparameter is free.
+        """
+        points = check_points(X, Y, owner=type(self).__name__)
+        embedding = self._embedding(points)
+        if eval_gradient:
+            self._check_gradient(Y)
+        K = self.compare(*[self._prepare(embedding, P) for P in points])
+        return (K, np.empty((*K.shape, 0))) if eval_gradient else K
+
+    def diag(self, X: Any) -> np.ndarray:
+        """Return the diagonal of k(X, X), of shape (n_points,), without the rest.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_points, n_features)
+        """
+        points = check_points(X, owner=type(self).__name__)
+        self._embedding(points)
+        return np.ones(len(points[0]))
+
+    def is_stationary(self) -> bool:
+        """Return False: the kernel depends on more than the difference of two points."""
+        return False
+
+    def prepare(self, X: Any) -> Prepared:
+        """Make points ready for `compare`: the O(N) part of a kernel matrix.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_points, n_features)
+
+        Returns
+        -------
+        Prepared
+            Has a length, takes slices, and knows its `nbytes` and its `arrays()`.
+        """
+        points = check_points(X, owner=type(self).__name__)
+        return self._prepare(self._embedding(points), points[0])
+
+    @abstractmethod
+    def compare(self, p: Prepared, q: Prepared | None = None, *, return_std: bool = False) -> Any:
+        """Return the kernel matrix of prepared points: the O(N²) part.
+
+        Parameters
+        ----------
+        p, q : Prepared
+            What `prepare` or `restore` returned; q None, or p itself, is the symmetric case.
+        return_std : bool, default=False
+            Also return the standard error of each entry.
+
+        Returns
+        -------
+        K : ndarray of shape (len(p), len(q))
+        K_std : ndarray of shape (len(p), len(q)), optional
+        """
+
+    @abstractmethod
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> Prepared:
+        """Return the prepared points whose `arrays()` these are."""
+
+    @abstractmethod
+    def _prepare(self, embedding: Embedding, X: np.ndarray) -> Prepared:
+        """Prepare checked points."""
+
+    def _embedding(self, points: list[np.ndarray]) -> Embedding:
+        """Check the arguments against the points, before any work."""
+        embedding = Embedding.of(self, *points)
+        self._check_arguments(embedding)
+        return embedding
+
+    def _check_arguments(self, embedding: Embedding) -> None:
+        """Raise for arguments that an `Embedding` does not know; here, the bounds."""
+        self._parts()
+
+    def _check_gradient(self, Y: Any) -> None:
+        if Y is not None:
+            raise ValueError("a gradient can only be evaluated where Y is None")
+        if self.n_dims:
+            free = [h.name for h in self.hyperparameters if not h.fixed]
+            raise NotImplementedError(
+                f"gradients with respect to {', '.join(free)} are not implemented yet: fix them "
+                'with bounds "fixed", or turn the optimizer of the estimator off (optimizer=None)'
+            )
+
+    # -- Hyperparameters: scikit-learn knows logarithmic ones only; angles are linear.
+
+    def _parts(self) -> dict[str, Hyperparameter | Kernel]:
+        """Return what `theta` is made of, in order: hyperparameters, and kernels inside."""
+        return {
+            "bandwidth": check_hyperparameter("bandwidth", self.bandwidth, self.bandwidth_bounds),
+            "parameters": check_hyperparameter(
+                "parameters", self.parameters, self.parameter_bounds, logarithmic=False
+            ),
+        }
+
+    def _free_parts(self) -> dict[str, Hyperparameter | Kernel]:
+        return {
+            name: part
+            for name, part in self._parts().items()
+            if isinstance(part, Kernel) or not part.fixed
+        }
+
+    @property
+    def hyperparameters(self) -> list[Hyperparameter]:
+        """The hyperparameters, free and fixed, in the order of `theta`."""
+        listed: list[Hyperparameter] = []
+        for name, part in self._parts().items():
+            if isinstance(part, Kernel):
+                listed += [h._replace(name=f"{name}__{h.name}") for h in part.hyperparameters]
+            else:
+                listed.append(part)
+        return listed
+
+    @property
+    def theta(self) -> np.ndarray:
+        """The free hyperparameters, of shape (n_dims,).
+
+        In order: bandwidth, gamma or the outer kernel's, parameters. All are logarithms, as
+        scikit-learn has it, except for the parameters, which are angles.
+        """
+        values = [
+            part.theta if isinstance(part, Kernel) else _to_theta(name, getattr(self, name))
+            for name, part in self._free_parts().items()
+        ]
+        return np.concatenate(values) if values else np.empty(0)
+
+    @theta.setter
+    def theta(self, theta: Any) -> None:
+        theta = np.asarray(theta, dtype=np.float64)
+        if theta.shape != (self.n_dims,):
+            raise ValueError(f"theta must have shape ({self.n_dims},), got {theta.shape}")
+        for name, part in self._free_parts().items():
+            n = part.n_dims if isinstance(part, Kernel) else part.n_elements
+            head, theta = theta[:n], theta[n:]
+            if isinstance(part, Kernel):
+                part.theta = head
+            else:
+                setattr(self, name, _from_theta(name, head, getattr(self, name)))
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """The bounds of `theta`, on its scale, of shape (n_dims, 2)."""
+        bounds = [np.empty((0, 2))]
+        for name, part in self._free_parts().items():
+            inside = part.bounds if isinstance(part, Kernel) else _to_theta(name, part.bounds)
+            bounds.append(inside.reshape(-1, 2))
+        return np.concatenate(bounds)
+
+    # -- Values
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, QuantumKernel) and canonical(self) == canonical(other)
+
+    def __hash__(self) -> int:
+        """Hash the present arguments; a kernel in a set or a dict must not be changed."""
+        return hash(canonical(self))
+
+    def __repr__(self) -> str:
+        return show_call(self)
+
+    def fingerprint(self) -> str:
+        """Return a text that changes whenever the computed numbers could change.
+
+        Bounds are left out: they do not change a kernel matrix.
+
+        Raises
+        ------
+        ValueError
+            For arguments that `to_json` cannot write.
+        """
+        return fingerprint(self, check_evaluator(self.evaluator).fingerprint())
+
+    def to_json(self) -> str:
+        """Return the kernel as JSON, which `from_json` reads back.
+
+        Raises
+        ------
+        ValueError
+            For what cannot be written, such as a lambda as feature map.
+        """
+        return to_json(self)
+
+
+def _to_theta(name: str, value: Any) -> np.ndarray:
+    array = np.asarray(value, dtype=np.float64)
+    array = array if name == "parameters" else np.log(array)
+    return np.atleast_1d(array)
+
+
+def _from_theta(name: str, theta: np.ndarray, like: Any) -> float | np.ndarray:
+    values = theta.copy() if name == "parameters" else np.exp(theta)
+    return values if np.ndim(like) else float(values[0])

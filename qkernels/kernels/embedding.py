@@ -1,0 +1,85 @@
+"""What a kernel and a feature transformer share: from checked arguments to quantum states.
+
+What lives here: `Embedding`, the feature map that an argument stands for, together with the
+bandwidth, the parameter values and the evaluator, all checked against the data. What is done
+with the states (comparing them, measuring them) is the business of `fidelity` and `projected`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cirq
+import numpy as np
+
+from qkernels.evaluators.base import Evaluator, Prepared
+from qkernels.feature_maps import FeatureMap
+from qkernels.kernels.validation import (
+    as_feature_map,
+    check_bandwidth,
+    check_data,
+    check_parameters,
+    check_width,
+)
+
+
+def check_points(X: Any, Y: Any = None, *, owner: str) -> list[np.ndarray]:
+    """Return checked points: [X] where Y is None, X or equal to X, and [X, Y] elsewhere."""
+    first = check_data(X, owner=owner)
+    if Y is None or Y is X:
+        return [first]
+    second = check_data(Y, owner=owner, name="Y")
+    return [first] if np.array_equal(first, second) else [first, second]
+
+
+def check_evaluator(evaluator: Any) -> Evaluator:
+    """Return the evaluator to compute with; None stands for the shared exact one."""
+    if evaluator is None:
+        from qkernels.evaluators import default_evaluator
+
+        return default_evaluator()
+    if isinstance(evaluator, type) or not isinstance(evaluator, Evaluator):
+        raise TypeError(
+            "evaluator must be None (the shared exact evaluator) or an object with the methods "
+            f"of qkernels.evaluators.base.Evaluator, got {evaluator!r}"
+        )
+    return evaluator
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A feature map with a bandwidth, parameter values and an evaluator, ready for data."""
+
+    feature_map: FeatureMap
+    bandwidth: np.ndarray
+    parameters: np.ndarray | None
+    evaluator: Evaluator
+
+    @classmethod
+    def of(cls, owner: Any, *points: np.ndarray) -> Embedding:
+        """Check the arguments that `owner` (a kernel or a transformer) holds against points."""
+        feature_map = as_feature_map(owner.feature_map, points[0].shape[1])
+        for name, P in zip("XY", points, strict=False):
+            check_width(P, feature_map, owner=type(owner).__name__, name=name)
+        return cls(
+            feature_map,
+            check_bandwidth(owner.bandwidth, feature_map.n_features),
+            check_parameters(owner.parameters, feature_map),
+            check_evaluator(owner.evaluator),
+        )
+
+    def inputs(self, X: np.ndarray) -> np.ndarray:
+        """Return what the circuit takes: the encoded data times the bandwidth."""
+        return self.feature_map.encode(X) * self.bandwidth
+
+    def states(self, X: np.ndarray) -> Prepared:
+        """Prepare the states of the points."""
+        return self.evaluator.embed(self.feature_map, self.inputs(X), self.parameters)
+
+    def expectations(self, X: np.ndarray, words: Sequence[cirq.PauliString]) -> np.ndarray:
+        """Return the expectation values of Pauli words, of shape (n_points, n_words)."""
+        return self.evaluator.expectations(
+            self.feature_map, self.inputs(X), self.parameters, observables=words
+        )
