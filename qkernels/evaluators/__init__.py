@@ -1,0 +1,16 @@
+"""The ways to compute what kernels compare: one file a method, behind one protocol."""
+
+from __future__ import annotations
+
+import functools
+
+from qkernels.evaluators.base import Evaluator, Prepared
+from qkernels.evaluators.statevector import StatevectorEvaluator
+
+__all__ = ["Evaluator", "Prepared", "StatevectorEvaluator", "default_evaluator"]
+
+
+@functools.cache
+def default_evaluator() -> StatevectorEvaluator:
+    """Return the exact evaluator that kernels without one share."""
+    return StatevectorEvaluator()

@@ -1,0 +1,81 @@
+"""Exact states as prepared points: one array pair for each unconnected part of a circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedStates:
+    """States of some points, up to a unitary that all points of one feature map share.
+
+    Attributes
+    ----------
+    parts : tuple of (ndarray, ndarray)
+        Real and imaginary amplitudes, (n_points, 2^n) each, of each unconnected part.
+    """
+
+    parts: tuple[tuple[np.ndarray, np.ndarray], ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory."""
+        return sum(re.nbytes + im.nbytes for re, im in self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts[0][0])
+
+    def __getitem__(self, rows: slice | np.ndarray) -> PreparedStates:
+        return PreparedStates(tuple((re[rows], im[rows]) for re, im in self.parts))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays by name, points along the first axis."""
+        return {
+            f"{name}{k}": plane
+            for k, part in enumerate(self.parts)
+            for name, plane in zip(("re", "im"), part, strict=True)
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> PreparedStates:
+        """Return the states whose `arrays` these are.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing, has a wrong shape or is not float.
+        """
+        count, odd = divmod(len(arrays), 2)
+        names = {f"{name}{k}" for k in range(count) for name in ("re", "im")}
+        if odd or not count or set(arrays) != names:
+            raise ValueError(f"expected arrays re0, im0, re1, ..., got {sorted(arrays)}")
+        planes = {name: np.ascontiguousarray(plane) for name, plane in arrays.items()}
+        shapes = [(planes[f"re{k}"], planes[f"im{k}"]) for k in range(count)]
+        n_points = len(planes["re0"])
+        for re, im in shapes:
+            if re.ndim != 2 or re.shape != im.shape or len(re) != n_points:
+                raise ValueError(
+                    "expected pairs of equal shape (n_points, 2^n), "
+                    f"got {[plane.shape for plane in planes.values()]}"
+                )
+        if len({plane.dtype for plane in planes.values()} | {np.dtype(planes["re0"].dtype)}) > 1:
+            raise ValueError("expected arrays of one dtype")
+        return cls(tuple(shapes))
+
+    @classmethod
+    def interleave(
+        cls, pieces: Sequence[tuple[np.ndarray, PreparedStates, np.ndarray]]
+    ) -> PreparedStates:
+        """Return states put together: each piece is (places in the result, states, their rows)."""
+        n_points = sum(len(places) for places, _, _ in pieces)
+        parts = []
+        for k, planes in enumerate(pieces[0][1].parts):
+            joined = tuple(np.empty((n_points, p.shape[1]), dtype=p.dtype) for p in planes)
+            for places, states, rows in pieces:
+                for out, plane in zip(joined, states.parts[k], strict=True):
+                    out[places] = plane[rows]
+            parts.append(joined)
+        return cls(tuple((re, im) for re, im in parts))

@@ -1,0 +1,307 @@
+"""The exact evaluator: state vectors by the Numba loops, Gram matrices by real products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cirq
+import numpy as np
+
+from qkernels.compilation import CompiledCircuit, compile_feature_map
+from qkernels.evaluators.cache import RowCache
+from qkernels.evaluators.observables import measure
+from qkernels.evaluators.simulation import Simulation, room_rows
+from qkernels.evaluators.states import PreparedStates
+from qkernels.feature_maps import FeatureMap
+from qkernels.loops import overlaps
+from qkernels.loops.jit import exclusive, thread_count
+from qkernels.loops.lanes import lane_count
+from qkernels.memory import parse_size, require_memory
+from qkernels.tiles import tiles
+
+_DTYPES = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
+_TILE_EDGE = 128
+# A parallel loop cannot be interrupted: one call is given about this much work.
+_FLOPS_A_CALL = 4e9
+_caches: dict[tuple, RowCache] = {}
+
+
+class StatevectorEvaluator:
+    """Exact fidelities and expectation values from state vectors.
+
+    An evaluator is a shared value: a copy is the evaluator itself, two with equal arguments are
+    equal and share, within one process, the points that they have prepared.
+
+    Parameters
+    ----------
+    precision : {"double", "single"}, default="double"
+        "single" halves memory and nearly doubles speed; fidelities are then good to about 1e-6.
+    cache_size : int or str, default="512MB"
+        Bytes of prepared points that are kept for the next call, so that a grid search prepares
+        each point once; "0MB" keeps none.
+
+    Raises
+    ------
+    ValueError
+        If an argument is none of these.
+
+    Examples
+    --------
+    >>> import qkernels as qk
+    >>> evaluator = qk.StatevectorEvaluator()
+    >>> points = evaluator.embed(qk.feature_maps.angle(2), [[0.0, 0.0], [0.0, 3.141592653589793]])
+    >>> evaluator.fidelities(points).round(12)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+
+    def __init__(self, *, precision: str = "double", cache_size: int | str = "512MB") -> None:
+        if precision not in _DTYPES:
+            raise ValueError(f"precision: expected one of {list(_DTYPES)}, got {precision!r}")
+        self.precision = precision
+        self.cache_size = cache_size
+        self._dtype = _DTYPES[precision]
+        self._cache = _caches.setdefault(
+            self._key(), RowCache(parse_size(cache_size, "cache_size"))
+        )
+
+    def _key(self) -> tuple[str, int]:
+        return self.precision, parse_size(self.cache_size, "cache_size")
+
+    def __copy__(self) -> StatevectorEvaluator:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> StatevectorEvaluator:
+        return self
+
+    def __reduce__(self) -> tuple:
+        return _restore, (self.precision, self.cache_size)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StatevectorEvaluator):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"StatevectorEvaluator({self.precision=}, {self.cache_size=})".replace("self.", "")
+
+    def fingerprint(self) -> str:
+        """Return a text that changes whenever the computed numbers could change."""
+        return f"statevector-1:{self.precision}"
+
+    def clear_cache(self) -> None:
+        """Forget the prepared points, and give their memory back."""
+        self._cache.clear()
+
+    def embed(
+        self, feature_map: FeatureMap, inputs: Any, parameters: Any | None = None
+    ) -> PreparedStates:
+        """Prepare the states of some points.
+
+        What all points of one feature map share at the end of its circuit is left out: no
+        fidelity can see it. `statevectors` gives whole states.
+
+        Parameters
+        ----------
+        feature_map : FeatureMap
+        inputs : array-like of shape (n_points, n_features)
+            What the circuit takes: `feature_map.encode(X)` times the bandwidth.
+        parameters : array-like of shape (n_parameters,), optional
+
+        Returns
+        -------
+        PreparedStates
+
+        Raises
+        ------
+        ValueError
+            If the circuit cannot be compiled, an angle is not a finite number, or there are no
+            points.
+        MemoryError
+            If the states would not fit; the message says how much they need.
+        """
+        inputs = _points(inputs)
+        values = None if parameters is None else np.array(parameters, dtype=np.float64)
+        space = (feature_map, None if values is None else values.tobytes())
+        compiled = compile_feature_map(feature_map)
+
+        def prepare(points: np.ndarray) -> PreparedStates:
+            angles = feature_map.angles(points, values)
+            self._require_states(compiled, len(points))
+            return PreparedStates(
+                tuple(
+                    Simulation(component, angles, self._dtype).states(component.overlap)
+                    for component in compiled.components
+                )
+            )
+
+        return self._cache.get(space, inputs, prepare)
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> PreparedStates:
+        """Return the prepared points whose `arrays()` these are."""
+        return PreparedStates.from_arrays(arrays)
+
+    def statevectors(
+        self, feature_map: FeatureMap, inputs: Any, parameters: Any | None = None
+    ) -> np.ndarray:
+        """Return the states, each up to a global phase, in Cirq's order of basis states.
+
+        Parameters
+        ----------
+        feature_map, inputs, parameters
+            As in `embed`.
+
+        Returns
+        -------
+        ndarray of shape (n_points, 2^n_qubits), complex
+        """
+        inputs = _points(inputs)
+        compiled = compile_feature_map(feature_map)
+        size = len(inputs) * 2**feature_map.n_qubits * 4 * self._dtype.itemsize
+        require_memory(size, f"{len(inputs)} states of {feature_map.n_qubits} qubits", _ADVICE)
+        angles = feature_map.angles(inputs, parameters)
+        states = np.ones((len(inputs), 1))
+        order: list[int] = []
+        for component in compiled.components:
+            re, im = Simulation(component, angles, self._dtype).states(component.main)
+            part = (re + 1j * im)[:, component.frame.stored_index()]
+            states = np.einsum("ia,ib->iab", states, part).reshape(len(inputs), -1)
+            order += component.qubits
+        tensor = states.reshape(len(inputs), *[2] * feature_map.n_qubits)
+        axes = [0, *(1 + place for place in np.argsort(order))]
+        return np.ascontiguousarray(tensor.transpose(axes)).reshape(len(inputs), -1)
+
+    def fidelities(
+        self, a: PreparedStates, b: PreparedStates | None = None, *, return_std: bool = False
+    ) -> Any:
+        """Return the fidelities |⟨a_i|b_j⟩|².
+
+        Parameters
+        ----------
+        a : PreparedStates
+        b : PreparedStates, optional
+            Prepared by the same feature map and parameters. None, or `a` itself, is the symmetric
+            case: the result is exactly symmetric and its diagonal exactly 1.
+        return_std : bool, default=False
+            Whether to return the standard errors too; they are 0 here.
+
+        Returns
+        -------
+        ndarray of shape (len(a), len(b)), or two of them
+
+        Raises
+        ------
+        ValueError
+            If the two were prepared by different circuits.
+        MemoryError
+            If the matrix would not fit.
+        """
+        symmetric = b is None or b is a
+        other = a if b is None else b
+        shapes = [[re.shape[1] for re, _ in states.parts] for states in (a, other)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                "expected points prepared by one feature map; "
+                f"got parts of dimensions {shapes[0]} and {shapes[1]}"
+            )
+        require_memory(
+            8 * len(a) * len(other) * (1 + return_std),
+            f"a Gram matrix of {len(a)} x {len(other)}",
+            "compare blocks of the points instead of all at once",
+        )
+        gram = np.ones((len(a), len(other)))
+        for own, others in zip(a.parts, other.parts, strict=True):
+            _multiply_fidelities(gram, own, others, symmetric)
+        return (gram, np.zeros_like(gram)) if return_std else gram
+
+    def expectations(
+        self,
+        feature_map: FeatureMap,
+        inputs: Any,
+        parameters: Any | None = None,
+        *,
+        observables: Sequence[cirq.PauliString],
+        return_std: bool = False,
+    ) -> Any:
+        """Return expectation values of Pauli strings; no more than a few states exist at once.
+
+        Parameters
+        ----------
+        feature_map, inputs, parameters
+            As in `embed`.
+        observables : sequence of cirq.PauliString
+            With real coefficients, on qubits of the map.
+        return_std : bool, default=False
+            Whether to return the standard errors too; they are 0 here.
+
+        Returns
+        -------
+        ndarray of shape (n_points, n_observables), or two of them
+
+        Raises
+        ------
+        ValueError
+            If the circuit cannot be compiled, an angle is not a finite number, an observable is
+            on another qubit or is not Hermitian, or there are no points.
+        """
+        inputs = _points(inputs)
+        compiled = compile_feature_map(feature_map)
+        self._require_room(compiled)
+        angles = feature_map.angles(inputs, parameters)
+        values = measure(compiled, angles, observables, self._dtype)
+        return (values, np.zeros_like(values)) if return_std else values
+
+    def _require_states(self, compiled: CompiledCircuit, n_points: int) -> None:
+        size = sum(2**component.n_qubits for component in compiled.components)
+        what = f"{n_points} states of {compiled.feature_map.n_qubits} qubits"
+        self._require_room(compiled, n_points * size * 2 * self._dtype.itemsize, what)
+
+    def _require_room(
+        self, compiled: CompiledCircuit, n_bytes: int = 0, what: str = "the simulation"
+    ) -> None:
+        row = lane_count(self._dtype) * self._dtype.itemsize
+        room = max(row * room_rows(c, c.main) for c in compiled.components)
+        require_memory(n_bytes + thread_count() * room, what, _ADVICE)
+
+
+_ADVICE = (
+    "take fewer points at a time, precision='single', or a map with fewer qubits; the projected "
+    "kernel keeps no states"
+)
+
+
+def _restore(precision: str, cache_size: int | str) -> StatevectorEvaluator:
+    return StatevectorEvaluator(precision=precision, cache_size=cache_size)
+
+
+def _points(inputs: Any) -> np.ndarray:
+    points = np.ascontiguousarray(inputs, dtype=np.float64)
+    if points.ndim != 2 or not len(points):
+        raise ValueError(
+            f"expected inputs of shape (n_points, n_features), at least one point, "
+            f"got shape {points.shape}"
+        )
+    return points
+
+
+def _multiply_fidelities(
+    gram: np.ndarray,
+    a: tuple[np.ndarray, np.ndarray],
+    b: tuple[np.ndarray, np.ndarray],
+    symmetric: bool,
+) -> None:
+    """Multiply a Gram matrix by the fidelities of one part, some tiles at a time."""
+    # The tiles depend on the shape alone, so that no number of threads changes a bit.
+    todo = tiles(*gram.shape, _TILE_EDGE, symmetric=symmetric)
+    edge = int(max(np.max(todo[:, 1] - todo[:, 0]), np.max(todo[:, 3] - todo[:, 2])))
+    workers = min(thread_count(), len(todo))
+    rooms = np.empty((workers, overlaps.ROOM, edge * max(edge, overlaps.SLICE)), a[0].dtype)
+    flops = 6 * edge * edge * a[0].shape[1]
+    step = max(1, int(_FLOPS_A_CALL / flops)) * workers
+    for first in range(0, len(todo), step):
+        with exclusive():
+            overlaps.multiply_fidelities(gram, *a, *b, todo[first : first + step], symmetric, rooms)

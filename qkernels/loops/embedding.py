@@ -1,0 +1,57 @@
+"""Many points through a program in parallel, states written out one row a point.
+
+The scheduling of blocks over threads lives here; what happens to one block is in `evolution`.
+"""
+
+from __future__ import annotations
+
+import numba
+
+from qkernels.loops.evolution import evolve, fill_initial, fill_trigonometry
+from qkernels.loops.jit import jit
+
+
+@jit
+def _write_states(states, plane, first, count):
+    """Transpose the lanes of one plane into rows of `states`."""
+    for point in range(count):
+        for b in range(plane.shape[0]):
+            states[first + point, b] = plane[b, point]
+
+
+@jit(parallel=True)
+def embed(states_re, states_im, angles, blocks, workspace, initial, program, tables_re, tables_im):
+    """Write the states of the points in `blocks`.
+
+    Parameters
+    ----------
+    states_re, states_im : (n_points, 2^n) arrays
+        Output; only the rows of the given blocks are written.
+    angles : (n_points, n_slots) array of float64
+    blocks : (first, last)
+        The range of blocks, one block a register's worth of points.
+    workspace : (n_workers, rows, lanes) array
+        Each worker's room: two planes of 2^n rows, twice `program.table_rows`, and three rows a
+        slot. Worker w takes blocks first + w, first + w + n_workers, ...
+    initial : (2, 2^n) array
+        The state that every point starts from, real and imaginary part.
+    program, tables_re, tables_im
+        As `evolution.evolve` takes them.
+    """
+    n_points, size = states_re.shape
+    workers, lanes = workspace.shape[0], workspace.shape[2]
+    table_rows = program.level_rows[-1]
+    for worker in numba.prange(workers):
+        room = workspace[worker]
+        re, im = room[:size], room[size : 2 * size]
+        tables = room[2 * size :]
+        table_re, table_im = tables[:table_rows], tables[table_rows : 2 * table_rows]
+        trig = tables[2 * table_rows :]
+        for block in range(blocks[0] + worker, blocks[1], workers):
+            first = block * lanes
+            count = min(lanes, n_points - first)
+            fill_trigonometry(trig, angles, first, count)
+            fill_initial(re, im, initial[0], initial[1])
+            evolve(re, im, trig, table_re, table_im, program, tables_re, tables_im)
+            _write_states(states_re, re, first, count)
+            _write_states(states_im, im, first, count)
