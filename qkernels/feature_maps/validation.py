@@ -35,6 +35,14 @@ def real(value: Any, word: str) -> float:
     return float(value)
 
 
+def nonzero(value: Any, word: str) -> float | int:
+    """Return a factor that is not 0; as an int where it is one, which diagrams show better."""
+    factor = real(value, word)
+    if factor == 0:
+        raise ValueError(f"expected {word} to be different from 0, got {value!r}")
+    return int(factor) if factor.is_integer() else factor
+
+
 def real_array(values: Any, word: str) -> np.ndarray:
     """Return the values as float64, refusing what is not a real number."""
     array = np.asarray(values)
