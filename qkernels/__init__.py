@@ -1,0 +1,40 @@
+"""qkernels: any Cirq circuit as a scikit-learn kernel, at the speed of the machine's BLAS.
+
+`FeatureMap` and the standard maps in `feature_maps` say how data enter a circuit;
+`FidelityKernel` and `ProjectedKernel` say what is compared; evaluators, such as
+`StatevectorEvaluator`, say how it is computed.
+"""
+
+from __future__ import annotations
+
+from qkernels import datasets, evaluators, feature_maps, kernels
+from qkernels.evaluators import StatevectorEvaluator
+from qkernels.feature_maps import FeatureMap
+from qkernels.kernels import (
+    FidelityKernel,
+    ProjectedFeatures,
+    ProjectedKernel,
+    QuantumKernel,
+    from_json,
+)
+from qkernels.migration import our_name_for
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "FeatureMap",
+    "FidelityKernel",
+    "ProjectedFeatures",
+    "ProjectedKernel",
+    "QuantumKernel",
+    "StatevectorEvaluator",
+    "datasets",
+    "evaluators",
+    "feature_maps",
+    "from_json",
+    "kernels",
+]
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(our_name_for(name))

@@ -1,0 +1,1 @@
+"""Small data sets of the field: loaders of what lies in `datasets/`, and seeded generators."""

@@ -1,0 +1,60 @@
+"""What users of other packages type, and what it is called here."""
+
+from __future__ import annotations
+
+_KERNEL = "qkernels.FidelityKernel(feature_map), called as kernel(X) or kernel(X, Y)"
+_ESTIMATOR = "scikit-learn's {0} with kernel=qkernels.FidelityKernel(feature_map)"
+_OURS = {
+    # Qiskit Machine Learning
+    "FidelityQuantumKernel": "qkernels.FidelityKernel",
+    "FidelityStatevectorKernel": "qkernels.FidelityKernel, which is exact and batched",
+    "TrainableFidelityQuantumKernel": "qkernels.FidelityKernel(feature_map, parameters=...)",
+    "TrainableFidelityStatevectorKernel": "qkernels.FidelityKernel(feature_map, parameters=...)",
+    "BaseKernel": "qkernels.QuantumKernel",
+    "QSVC": _ESTIMATOR.format("SVC"),
+    "QSVR": _ESTIMATOR.format("SVR"),
+    "PegasosQSVC": _ESTIMATOR.format("SVC"),
+    "ZFeatureMap": "qkernels.feature_maps.z",
+    "z_feature_map": "qkernels.feature_maps.z",
+    "ZZFeatureMap": "qkernels.feature_maps.zz",
+    "zz_feature_map": "qkernels.feature_maps.zz",
+    "PauliFeatureMap": "qkernels.feature_maps.pauli",
+    "pauli_feature_map": "qkernels.feature_maps.pauli",
+    "evaluate": "kernel(X, Y)",
+    # PennyLane
+    "square_kernel_matrix": _KERNEL,
+    "kernel_matrix": _KERNEL,
+    "AngleEmbedding": "qkernels.feature_maps.angle",
+    "IQPEmbedding": "qkernels.feature_maps.iqp",
+    "AmplitudeEmbedding": "qkernels.feature_maps.amplitude",
+    # sQUlearn
+    "FidelityKernelPQC": "qkernels.FidelityKernel",
+    "ProjectedQuantumKernel": "qkernels.ProjectedKernel, with gamma twice theirs",
+    "YZ_CX_EncodingCircuit": "qkernels.feature_maps.yz_cx",
+    "HubregtsenEncodingCircuit": "qkernels.feature_maps.hubregtsen",
+    "HighDimEncodingCircuit": "qkernels.feature_maps.high_dimensional",
+    "ChebyshevTower": "qkernels.feature_maps.chebyshev",
+    "ChebyshevPQC": "qkernels.feature_maps.chebyshev",
+    "QKRR": _ESTIMATOR.format("KernelRidge"),
+    "QGPC": _ESTIMATOR.format("GaussianProcessClassifier"),
+    "QGPR": _ESTIMATOR.format("GaussianProcessRegressor"),
+    # Cirq and scikit-learn habits
+    "Circuit": "cirq.Circuit, wrapped by qkernels.FeatureMap(circuit, features)",
+    "QuantumCircuit": "cirq.Circuit, wrapped by qkernels.FeatureMap(circuit, features)",
+}
+
+
+def our_name_for(name: str) -> str:
+    """Return the message of an AttributeError for a name that the package does not have.
+
+    Examples
+    --------
+    >>> print(our_name_for("QSVC"))
+    qkernels has no 'QSVC': use scikit-learn's SVC with
+    kernel=qkernels.FidelityKernel(feature_map)
+    >>> print(our_name_for("nonsense"))
+    module 'qkernels' has no attribute 'nonsense'
+    """
+    if name in _OURS:
+        return f"qkernels has no {name!r}: use {_OURS[name]}"
+    return f"module 'qkernels' has no attribute {name!r}"
