@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import ConstantKernel, WhiteKernel
 
-from qkernels.evaluators.base import Evaluator, Prepared
+from qkernels.evaluators import Evaluator, Prepared
 from qkernels.feature_maps import FeatureMap
 from qkernels.kernels import QuantumKernel, from_json
 
@@ -341,7 +341,6 @@ def _check_copies(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray) -> None:
     copies = {
         "clone": clone(kernel),
         "copy.deepcopy": copy.deepcopy(kernel),
-        "clone_with_theta": kernel.clone_with_theta(kernel.theta),
     }
     try:
         copies["pickle"] = pickle.loads(pickle.dumps(kernel))
@@ -369,9 +368,10 @@ def _check_hyperparameters(kernel: QuantumKernel, X: np.ndarray) -> None:
     free = sum(h.n_elements for h in kernel.hyperparameters if not h.fixed)
     _require(n == free, f"theta has {n} entries, the free hyperparameters have {free}")
     _require(kernel.bounds.shape == (n, 2), f"bounds must be ({n}, 2), got {kernel.bounds.shape}")
-    theta = kernel.bounds.mean(axis=1)
+    before, theta = kernel.theta, kernel.bounds.mean(axis=1)
     moved = kernel.clone_with_theta(theta).theta
     _require_close(moved, theta, "theta of clone_with_theta(theta)", 1e-12)
+    _require_close(kernel.theta, before, "theta of the kernel that was cloned")
     if not n:
         gradient = kernel(X, eval_gradient=True)[1]
         shape = (len(X), len(X), 0)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import cirq
 import numpy as np
 import sympy
 
-from qkernels.feature_maps import FeatureMap
+from qkernels import FeatureMap, StatevectorEvaluator
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,15 +90,19 @@ class ReferenceEvaluator:
 
 
 # The evaluators that every test of a kernel runs on.
-EVALUATORS = [ReferenceEvaluator()]
+EVALUATORS = [ReferenceEvaluator(), StatevectorEvaluator()]
 
 
 def states(feature_map: FeatureMap, inputs: np.ndarray, parameters: Any = None) -> np.ndarray:
     """Return the states at encoded inputs, of shape (n_points, 2 ** n_qubits)."""
-    return np.array([state(feature_map, row, parameters) for row in inputs])
+    given = () if parameters is None else tuple(map(float, parameters))
+    return np.array([state(feature_map, tuple(map(float, row)), given) for row in inputs])
 
 
-def state(feature_map: FeatureMap, inputs: np.ndarray, parameters: Any = None) -> np.ndarray:
+@lru_cache(maxsize=4096)
+def state(
+    feature_map: FeatureMap, inputs: tuple[float, ...], parameters: tuple[float, ...] = ()
+) -> np.ndarray:
     """Return the state at one encoded input."""
     circuit = cirq.unroll_circuit_op(feature_map.circuit, deep=True, tags_to_check=None)
     flat, symbols = cirq.flatten(circuit)
@@ -110,7 +116,7 @@ def state(feature_map: FeatureMap, inputs: np.ndarray, parameters: Any = None) -
 
 
 def _symbol_values(
-    feature_map: FeatureMap, inputs: np.ndarray, parameters: Any
+    feature_map: FeatureMap, inputs: tuple[float, ...], parameters: tuple[float, ...]
 ) -> dict[sympy.Expr, float]:
     """Return what to put for each symbol, or for its arccos where the input holds that."""
     is_arccos = feature_map.encode(np.zeros((1, feature_map.n_features)))[0] != 0
@@ -118,9 +124,8 @@ def _symbol_values(
         sympy.acos(symbol) if arccos else symbol
         for symbol, arccos in zip(feature_map.feature_symbols, is_arccos, strict=True)
     ]
-    values = dict(zip(features, map(float, inputs), strict=True))
-    given = [] if parameters is None else list(map(float, parameters))
-    return values | dict(zip(feature_map.parameter_symbols, given, strict=True))
+    symbols = [*features, *feature_map.parameter_symbols]
+    return dict(zip(symbols, inputs + parameters, strict=True))
 
 
 def _number(expression: Any, values: Mapping[sympy.Expr, float]) -> complex | float:
@@ -147,3 +152,50 @@ def reduced_density_matrix(state: np.ndarray, keep: Sequence[int]) -> np.ndarray
     rest = [i for i in range(n) if i not in keep]
     matrix = state.reshape((2,) * n).transpose([*keep, *rest]).reshape(2 ** len(keep), -1)
     return matrix @ matrix.conj().T
+
+
+# -- Maps to test with: as small as maps get that entangle, train, or take an arccos.
+
+
+def ring(n_features: int) -> FeatureMap:
+    """Return an entangling map without trainable symbols."""
+
+    def circuit(x: np.ndarray) -> cirq.Circuit:
+        qubits = cirq.LineQubit.range(n_features)
+        pairs = [(i, (i + 1) % n_features) for i in range(n_features)] if n_features > 1 else []
+        return cirq.Circuit(
+            [cirq.H(q) for q in qubits],
+            [cirq.rz(x[i])(q) for i, q in enumerate(qubits)],
+            [cirq.ZZ(qubits[i], qubits[j]) ** (x[i] * x[j] / 2) for i, j in pairs],
+            [cirq.ry(x[i] + 0.3)(q) for i, q in enumerate(qubits)],
+        )
+
+    return FeatureMap.from_function(circuit, n_features, name="ring")
+
+
+def trained(n_features: int) -> FeatureMap:
+    """Return a map with two trainable symbols."""
+
+    def circuit(x: np.ndarray, t: np.ndarray) -> cirq.Circuit:
+        qubits = cirq.LineQubit.range(n_features)
+        return cirq.Circuit(
+            [cirq.rx(x[i] * t[0])(q) for i, q in enumerate(qubits)],
+            [cirq.CNOT(p, q) for p, q in pairwise(qubits)],
+            [cirq.ry(t[1] + x[i])(q) for i, q in enumerate(qubits)],
+        )
+
+    return FeatureMap.from_function(circuit, n_features, 2, name="trained")
+
+
+def arccos(n_features: int) -> FeatureMap:
+    """Return a map of the arccos of the data."""
+
+    def circuit(x: np.ndarray) -> cirq.Circuit:
+        qubits = cirq.LineQubit.range(n_features)
+        return cirq.Circuit(
+            [cirq.ry(2 * sympy.acos(x[i]))(q) for i, q in enumerate(qubits)],
+            [cirq.CZ(p, q) ** 0.5 for p, q in pairwise(qubits)],
+            [cirq.rx(sympy.acos(x[i]))(q) for i, q in enumerate(qubits)],
+        )
+
+    return FeatureMap.from_function(circuit, n_features, name="arccos")

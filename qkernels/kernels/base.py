@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
-from qkernels.evaluators.base import Evaluator, Prepared
+from qkernels.evaluators import Evaluator, Prepared
 from qkernels.kernels.embedding import Embedding, check_evaluator, check_points
 from qkernels.kernels.serialization import fingerprint, to_json
 from qkernels.kernels.validation import FeatureMapLike, check_hyperparameter

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import cirq
 import numpy as np
 
-from qkernels.evaluators.base import Evaluator, Prepared
+from qkernels.evaluators import Evaluator, Prepared, default_evaluator
 from qkernels.feature_maps import FeatureMap
 from qkernels.kernels.validation import (
     as_feature_map,
@@ -37,13 +37,11 @@ def check_points(X: Any, Y: Any = None, *, owner: str) -> list[np.ndarray]:
 def check_evaluator(evaluator: Any) -> Evaluator:
     """Return the evaluator to compute with; None stands for the shared exact one."""
     if evaluator is None:
-        from qkernels.evaluators import default_evaluator
-
-        return default_evaluator()
+        return cast(Evaluator, default_evaluator())
     if isinstance(evaluator, type) or not isinstance(evaluator, Evaluator):
         raise TypeError(
             "evaluator must be None (the shared exact evaluator) or an object with the methods "
-            f"of qkernels.evaluators.base.Evaluator, got {evaluator!r}"
+            f"of qkernels.evaluators.Evaluator, got {evaluator!r}"
         )
     return evaluator
 

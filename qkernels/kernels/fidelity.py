@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from qkernels.evaluators.base import Evaluator, Prepared
+from qkernels.evaluators import Evaluator, Prepared
 from qkernels.kernels.base import QuantumKernel
 from qkernels.kernels.embedding import Embedding, check_evaluator
 from qkernels.kernels.serialization import register

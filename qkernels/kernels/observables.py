@@ -7,6 +7,7 @@ business, comparing the features is that of `projected`.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,9 @@ from scipy.sparse import csc_array
 
 Qubits: TypeAlias = tuple[cirq.Qid, ...]
 Letters: TypeAlias = tuple[tuple[int, str], ...]  # (qubit index, "X", "Y" or "Z"), sorted
+
+# Cirq's sums hold a lambda, which pickle refuses; kernels that hold sums go to other processes.
+copyreg.pickle(cirq.PauliSum, lambda total: (cirq.PauliSum.from_pauli_strings, (list(total),)))
 
 PAULIS = {"X": cirq.X, "Y": cirq.Y, "Z": cirq.Z}
 EXPECTED = (

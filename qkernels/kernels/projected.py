@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from qkernels.evaluators.base import Evaluator, Prepared
+from qkernels.evaluators import Evaluator, Prepared
 from qkernels.kernels.base import QuantumKernel
 from qkernels.kernels.embedding import Embedding
 from qkernels.kernels.observables import Observables, parse_observables

@@ -20,6 +20,7 @@ import numpy as np
 from sklearn.gaussian_process import kernels as sklearn_kernels
 
 from qkernels import feature_maps
+from qkernels.evaluators import StatevectorEvaluator
 from qkernels.feature_maps import FeatureMap
 
 FORMAT, VERSION = "qkernels.kernel", 1
@@ -34,7 +35,7 @@ _registry: dict[str, type] = {
         *("RBF", "Matern", "RationalQuadratic", "ExpSineSquared", "DotProduct", "PairwiseKernel"),
         *("ConstantKernel", "WhiteKernel", "Sum", "Product", "Exponentiation"),
     )
-}
+} | {"StatevectorEvaluator": StatevectorEvaluator}
 
 Class = TypeVar("Class", bound=type)
 
