@@ -20,6 +20,8 @@ from qkernels.feature_maps.validation import listed, real, real_array, symbols
 
 # Scaling data to [-1, 1] overshoots by rounding errors, which is no reason to refuse them.
 _ROUNDING = 1e-12
+# How many columns an error message lists.
+_SHOWN = 4
 
 
 class Angles:
@@ -105,12 +107,16 @@ class Angles:
 
     def _complaint(self, row: int, angle: int, value: complex, inputs: np.ndarray) -> str:
         expression = self._flat.expressions[angle]
-        columns = [i for i, x in enumerate(self._features) if x in expression.free_symbols]
-        data = ", ".join(f"{self._features[i]} = {inputs[row, i]} (column {i})" for i in columns)
+        data = [
+            f"{x} = {inputs[row, column]} (column {column})"
+            for column, x in enumerate(self._features)
+            if x in expression.free_symbols
+        ]
+        where = f", where {', '.join(data[:_SHOWN])}" if data else ""
         return (
             f"expected a finite real number for {expression} in the operation "
-            f"{self._operation_of(expression)}, got {value} in row {row} of X"
-            + (f", where {data}" if data else "")
+            f"{self._operation_of(expression)}, got {value} in row {row} of X{where}"
+            + (", ..." if len(data) > _SHOWN else "")
         )
 
     def _operation_of(self, expression: sympy.Expr) -> cirq.Operation:
@@ -144,8 +150,11 @@ class Angles:
                 raise ValueError(f"expected finite parameters, got {symbol} = {value}")
         return values
 
-    def named_parameters(self, values: Mapping[Any, float]) -> dict[sympy.Symbol, float]:
-        """Return finite values of some trainable symbols, which may be given by name."""
+    def named_parameters(self, values: Any) -> dict[sympy.Symbol, float]:
+        """Return finite values by symbol: of all trainable ones, or of those a mapping names."""
+        if not isinstance(values, Mapping):
+            numbers = self.check_parameters(values).tolist()
+            return dict(zip(self._parameters, numbers, strict=True))
         names = symbols(values, "parameters")
         if unknown := set(names) - set(self._parameters):
             raise ValueError(

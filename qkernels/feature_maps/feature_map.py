@@ -6,7 +6,7 @@ and the standard maps live in the files beside this one; how a circuit is simula
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -92,8 +92,7 @@ class FeatureMap:
         name: str | None = None,
     ) -> None:
         self._set(circuit, features, parameters, name)
-        check_used(self._symbols_found, self._features, "features")
-        check_used(self._symbols_found, self._parameters, "parameters")
+        check_used(self._flat.free_symbols, self._features, self._parameters)
 
     def _set(
         self,
@@ -111,7 +110,7 @@ class FeatureMap:
         self._name = name
         check_distinct(self._features, self._parameters)
         self._circuit = without_assumptions(without_measurements(circuit))
-        check_known(self._symbols_found, self._features, self._parameters)
+        check_known(self._flat.free_symbols, self._features, self._parameters)
 
     @classmethod
     def _unchecked(cls, *args: Any) -> FeatureMap:
@@ -167,8 +166,6 @@ class FeatureMap:
         parameters = numbered("theta", integer(n_parameters, "n_parameters", 0))
         arguments = [features, parameters] if n_parameters else [features]
         circuit = function(*(np.array(a, dtype=object) for a in arguments))
-        if not isinstance(circuit, cirq.AbstractCircuit):
-            raise TypeError(f"expected function to return a Cirq circuit, got {typed(circuit)}")
         return cls(circuit, features, parameters, name=name)
 
     @property
@@ -218,11 +215,6 @@ class FeatureMap:
     @cached_property
     def _flat(self) -> FlatCircuit:
         return flatten(self._unrolled)
-
-    @cached_property
-    def _symbols_found(self) -> tuple[sympy.Symbol, ...]:
-        found = {s for expression in self._flat.expressions for s in expression.free_symbols}
-        return tuple(sorted(found, key=str))
 
     @cached_property
     def _angles(self) -> Angles:
@@ -325,7 +317,7 @@ class FeatureMap:
         Raises
         ------
         ValueError
-            As `encode` and `angles`.
+            As `encode` and `angles` do.
 
         Examples
         --------
@@ -362,7 +354,7 @@ class FeatureMap:
         TypeError
             If `other` is not a feature map.
         ValueError
-            If a symbol is a feature of one map and a parameter of the other.
+            If a symbol is a feature of one and a parameter of the other.
 
         Examples
         --------
@@ -410,11 +402,7 @@ class FeatureMap:
         >>> print(feature_map.bind({"theta1": 0.5}))
         0: ───Rx(theta0 + x0)───Rz(0.159π)───
         """
-        if isinstance(parameters, Mapping):
-            values = self._angles.named_parameters(parameters)
-        else:
-            numbers = self._angles.check_parameters(parameters)
-            values = dict(zip(self._parameters, numbers.tolist(), strict=True))
+        values = self._angles.named_parameters(parameters)
 
         def bind(expression: sympy.Expr) -> sympy.Expr | complex:
             return evaluated(expression, values)
@@ -446,9 +434,7 @@ class FeatureMap:
         >>> FeatureMap.from_json(zz(2).to_json()) == zz(2)
         True
         """
-        features, parameters = (
-            tuple(s.name for s in symbols) for symbols in (self._features, self._parameters)
-        )
+        features, parameters = ([s.name for s in t] for t in (self._features, self._parameters))
         return serialization.write(self._flat, features, parameters, self._name)
 
     @classmethod

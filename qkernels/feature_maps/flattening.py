@@ -38,6 +38,11 @@ class FlatCircuit(NamedTuple):
     expressions: tuple[sympy.Expr, ...]
     is_phase: tuple[bool, ...]
 
+    @property
+    def free_symbols(self) -> tuple[sympy.Symbol, ...]:
+        """The symbols of the expressions, sorted by name."""
+        return tuple(sorted({s for e in self.expressions for s in e.free_symbols}, key=str))
+
 
 def without_measurements(circuit: cirq.AbstractCircuit) -> cirq.FrozenCircuit:
     """Drop the measurements at the end, and refuse what is not a circuit on qubits.
@@ -176,19 +181,26 @@ def flatten(circuit: cirq.AbstractCircuit) -> FlatCircuit:
     Raises
     ------
     ValueError
-        If an operation keeps symbols when they are given values.
+        If an operation keeps symbols when they are given values, or a constant has no value.
     """
     found: dict[tuple[sympy.Expr, bool], sympy.Symbol] = {}
 
     def symbol(expression: sympy.Expr, is_phase: bool) -> Any:
         if not expression.free_symbols:
-            return evaluated(expression)
+            return _constant(expression)
         return found.setdefault((expression, is_phase), sympy.Symbol(f"angle{len(found)}"))
 
     flat = substitute(circuit, lambda e: symbol(e, False), lambda e: symbol(e, True))
     _check_resolved(flat, {s.name for s in found.values()})
     expressions, is_phase = zip(*found, strict=True) if found else ((), ())
     return FlatCircuit(flat, tuple(found.values()), expressions, is_phase)
+
+
+def _constant(expression: sympy.Expr) -> complex:
+    value = evaluated(expression)
+    if not np.isfinite(value):
+        raise ValueError(f"expected a finite number for the constant {expression}, got {value}")
+    return value
 
 
 def _check_resolved(flat: cirq.FrozenCircuit, names: set[str]) -> None:
@@ -249,7 +261,8 @@ def evaluated(
     """
     if expression in values:
         return values[expression]
-    expression = expression.xreplace({s: sympy.Float(v) for s, v in values.items()})
+    known = expression.free_symbols & values.keys()
+    expression = expression.xreplace({s: sympy.Float(values[s]) for s in known})
     if expression.free_symbols:
         return expression
     return ExpressionTable((), (expression,)).evaluate(np.empty((1, 0))).item()

@@ -32,8 +32,8 @@ class Document(NamedTuple):
 
 def write(
     flat: FlatCircuit,
-    features: tuple[str, ...],
-    parameters: tuple[str, ...],
+    features: list[str],
+    parameters: list[str],
     name: str | None,
 ) -> str:
     """Return the JSON text of a feature map.
@@ -42,7 +42,7 @@ def write(
     ----------
     flat : FlatCircuit
         Its circuit, flattened.
-    features, parameters : tuple of str
+    features, parameters : list of str
         The names of its symbols.
     name : str or None
         Its label.

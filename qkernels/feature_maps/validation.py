@@ -45,13 +45,14 @@ def nonzero(value: Any, word: str) -> float | int:
 
 def real_array(values: Any, word: str) -> np.ndarray:
     """Return the values as float64, refusing what is not a real number."""
-    array = np.asarray(values)
-    if np.iscomplexobj(array):
-        raise ValueError(f"expected {word} to be real, got an array of {array.dtype}")
     try:
-        return array.astype(np.float64, copy=False)
+        array = np.asarray(values)
+        real = array if np.iscomplexobj(array) else array.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"expected {word} to be numbers, got {values!r}") from error
+        raise ValueError(f"expected {word} to be an array of numbers, got {values!r}") from error
+    if np.iscomplexobj(real):
+        raise ValueError(f"expected {word} to be real, got an array of {array.dtype}")
+    return real
 
 
 def symbols(values: Any, word: str) -> tuple[sympy.Symbol, ...]:
@@ -88,20 +89,25 @@ def check_known(
     parameters: Sequence[sympy.Symbol],
 ) -> None:
     """Refuse a symbol of the circuit that is not listed."""
-    if unknown := set(found) - {*features, *parameters}:
+    if unknown := [s for s in found if s not in {*features, *parameters}]:
         raise ValueError(
-            f"the circuit has the symbols {listed(sorted(unknown, key=str))}, which are in neither "
-            f"list; got the features {listed(features)} and the parameters {listed(parameters)}"
+            f"the circuit has the symbols {listed(unknown)}, which are in neither list; "
+            f"got the features {listed(features)} and the parameters {listed(parameters)}"
         )
 
 
-def check_used(found: Collection[sympy.Symbol], symbols: Sequence[sympy.Symbol], word: str) -> None:
+def check_used(
+    found: Collection[sympy.Symbol],
+    features: Sequence[sympy.Symbol],
+    parameters: Sequence[sympy.Symbol],
+) -> None:
     """Refuse a listed symbol that the circuit lacks."""
-    if unused := set(symbols) - set(found):
-        raise ValueError(
-            f"{word} lists {listed(sorted(unused, key=str))}, which the circuit lacks; "
-            f"it has the symbols {listed(found)}"
-        )
+    for word, wanted in (("features", features), ("parameters", parameters)):
+        if unused := [s for s in wanted if s not in found]:
+            raise ValueError(
+                f"{word} lists {listed(unused)}, which the circuit lacks; "
+                f"it has the symbols {listed(found)}"
+            )
 
 
 def numbered(letter: str, n: int) -> tuple[sympy.Symbol, ...]:
