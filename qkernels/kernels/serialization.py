@@ -114,11 +114,11 @@ def from_json(text: str) -> Any:
 
 def fingerprint(kernel: Any, evaluator_fingerprint: str) -> str:
     """Return a hash of all that decides the numbers of a quantum kernel."""
-    arguments = {
-        name: np.asarray(value, dtype=np.float64) if _is_numeric(value) else value
-        for name, value in _arguments(kernel).items()
-        if name != "evaluator"
-    }
+    arguments = _arguments(kernel)
+    del arguments["evaluator"]
+    for name in {"bandwidth", "gamma", "parameters"} & arguments.keys():
+        if arguments[name] is not None:  # 1, 1.0 and [1.0] stand for numbers as arrays do.
+            arguments[name] = np.asarray(arguments[name], dtype=np.float64)
     tree = [type(kernel).__name__, _without_bounds(_encode_all(arguments)), evaluator_fingerprint]
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
@@ -165,10 +165,6 @@ def _decode_all(tree: dict[str, Any]) -> dict[str, Any]:
 
 def _arguments(instance: Any) -> dict[str, Any]:
     return {name: getattr(instance, name) for name in inspect.signature(type(instance)).parameters}
-
-
-def _is_numeric(value: Any) -> bool:
-    return not isinstance(value, bool) and np.asarray(value).dtype.kind in "iuf"
 
 
 def _without_bounds(tree: Any) -> Any:

@@ -88,9 +88,9 @@ def check_parameters(parameters: Any, feature_map: FeatureMap) -> np.ndarray | N
             )
         return None
     expected = f"{n} finite numbers, one for each trainable symbol of {describe(feature_map)}"
-    array = real_array(parameters, "parameters", expected) if np.size(parameters) else np.empty(0)
+    array = real_array(parameters, "parameters", expected)
     if array.shape != (n,):
-        raise ValueError(f"parameters must be {expected}, got shape {np.shape(parameters)}")
+        raise ValueError(f"parameters must be {expected}, got shape {array.shape}")
     if not np.all(np.isfinite(array)):
         raise ValueError(f"parameters must be {expected}, got {parameters!r}")
     return array if n else None
