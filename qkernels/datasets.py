@@ -1,1 +1,199 @@
-"""Small data sets of the field: loaders of what lies in `datasets/`, and seeded generators."""
+"""Small data sets of the field: loaders of what lies in `datasets/`, and seeded generators.
+
+A folder of `datasets/` is a data set: `data.csv` with a header, the features in all columns but
+the last and the target in the last, and `README.md`, its data sheet. Wheels carry them as
+`qkernels/_data`.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import numpy as np
+from scipy.stats import unitary_group
+from sklearn.utils import Bunch, check_random_state
+
+from qkernels.evaluators import StatevectorEvaluator
+from qkernels.feature_maps import zz
+from qkernels.feature_maps.validation import integer, real
+
+__all__ = ["ad_hoc", "available", "load"]
+
+# The observable is a dense matrix of 4^n entries, and its values concentrate long before that.
+_MAX_FEATURES = 10
+_DRAWS_AT_ONCE = 1000
+
+
+def available() -> list[str]:
+    """Return the names of the data sets that `load` knows.
+
+    Examples
+    --------
+    >>> from qkernels import datasets
+    >>> datasets.available()
+    ['ad_hoc']
+    """
+    return sorted(entry.name for entry in _folder().iterdir() if (entry / "data.csv").is_file())
+
+
+def load(name: str, *, return_X_y: bool = True) -> tuple[np.ndarray, np.ndarray] | Bunch:
+    """Load a data set that comes with the package.
+
+    Parameters
+    ----------
+    name : str
+        One of `available()`.
+    return_X_y : bool, default=True
+        Whether to return (X, y) alone.
+
+    Returns
+    -------
+    (X, y) : tuple of ndarray, of shapes (n_samples, n_features) and (n_samples,)
+        Or, with `return_X_y=False`, a `sklearn.utils.Bunch` of `data`, `target`,
+        `feature_names` and `DESCR`, the data sheet: origin, recipe, columns and licence.
+
+    Raises
+    ------
+    ValueError
+        If there is no such data set; the message names those that there are.
+
+    Examples
+    --------
+    >>> from qkernels import datasets
+    >>> X, y = datasets.load("ad_hoc")
+    >>> X.shape, y.shape
+    ((200, 2), (200,))
+    >>> print(datasets.load("ad_hoc", return_X_y=False).DESCR.splitlines()[0])
+    # Ad hoc data in two dimensions
+    """
+    if name not in available():
+        raise ValueError(f"expected the name of a data set out of {available()}, got {name!r}")
+    folder = _folder() / name
+    header, *lines = (folder / "data.csv").read_text(encoding="utf-8").splitlines()
+    table = np.loadtxt(lines, delimiter=",", ndmin=2)
+    X, y = np.ascontiguousarray(table[:, :-1]), _labels(table[:, -1])
+    if return_X_y:
+        return X, y
+    sheet = (folder / "README.md").read_text(encoding="utf-8")
+    return Bunch(data=X, target=y, feature_names=header.split(",")[:-1], DESCR=sheet)
+
+
+def ad_hoc(
+    n_samples: int,
+    n_features: int = 2,
+    gap: float = 0.3,
+    random_state: Any = None,
+    return_X_y: bool = True,
+) -> tuple[np.ndarray, np.ndarray] | Bunch:
+    """Draw data whose labels a quantum feature map can tell apart by construction.
+
+    Points x are uniform on (0, 2π]^n, and |Φ(x)⟩ is the state of `feature_maps.zz(n_features)`.
+    A point is labelled by the sign of ⟨Φ(x)|O|Φ(x)⟩, where O = V† Z^⊗n V is the parity in a
+    random basis: V is drawn from the Haar measure, as the eigenvectors of a random Hermitian
+    matrix are. Points whose value is within `gap` of 0 are rejected.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of points, at least 2. Half of them are labelled -1; 1 has one more if
+        `n_samples` is odd.
+    n_features : int, default=2
+        Number of features and qubits, from 1 to 10.
+    gap : float, default=0.3
+        Smallest |⟨O⟩| of a point, at least 0 and below 1. With more features the values
+        concentrate about 0 like 2^(-n/2), and the gap has to shrink with them.
+    random_state : int, RandomState instance or None, default=None
+        Determines the observable and the points.
+    return_X_y : bool, default=True
+        Whether to return (X, y) alone.
+
+    Returns
+    -------
+    (X, y) : tuple of ndarray, of shapes (n_samples, n_features) and (n_samples,)
+        The points and their labels, -1 or 1. With `return_X_y=False`, a `sklearn.utils.Bunch` of
+        `data`, `target`, `feature_names` and `observable`, the matrix O.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or the gap rejects more than about 99 of 100 points of a
+        label.
+
+    References
+    ----------
+    V. Havlíček et al., "Supervised learning with quantum-enhanced feature spaces", Nature 567,
+    209 (2019): the artificial data, whose gap is 0.3.
+
+    Examples
+    --------
+    >>> from qkernels.datasets import ad_hoc
+    >>> X, y = ad_hoc(5, random_state=0)
+    >>> X.shape
+    (5, 2)
+    >>> sorted(y.tolist())
+    [-1, -1, 1, 1, 1]
+    """
+    n_samples = integer(n_samples, "n_samples", 2)
+    n_features = integer(n_features, "n_features", 1)
+    if n_features > _MAX_FEATURES:
+        raise ValueError(f"expected n_features to be at most {_MAX_FEATURES}, got {n_features}")
+    gap = real(gap, "gap")
+    if not 0 <= gap < 1:
+        raise ValueError(f"expected gap to be at least 0 and below 1, got {gap}")
+    random = check_random_state(random_state)
+    observable = _random_parity(n_features, random)
+    X, y = _balanced(n_samples, observable, gap, random)
+    if return_X_y:
+        return X, y
+    names = [f"x{i}" for i in range(n_features)]
+    return Bunch(data=X, target=y, feature_names=names, observable=observable)
+
+
+def _folder() -> Traversable:
+    package = resources.files("qkernels")
+    installed = package / "_data"
+    return installed if installed.is_dir() else package / ".." / "datasets"
+
+
+def _labels(column: np.ndarray) -> np.ndarray:
+    """Return whole numbers, which are classes, as integers."""
+    integers = column.astype(np.int64)
+    return integers if np.array_equal(integers, column) else column
+
+
+def _random_parity(n_qubits: int, random: np.random.RandomState) -> np.ndarray:
+    """Return V† Z^⊗n V with V drawn from the Haar measure."""
+    V = unitary_group.rvs(2**n_qubits, random_state=random)
+    ones = np.bitwise_count(np.arange(2**n_qubits, dtype=np.uint64))
+    return (V.conj().T * (-1.0) ** ones) @ V
+
+
+def _balanced(
+    n_samples: int, observable: np.ndarray, gap: float, random: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return points outside the gap, in the order drawn, as many of one label as of the other."""
+    n_features = len(observable).bit_length() - 1
+    evaluator, feature_map = StatevectorEvaluator(cache_size=0), zz(n_features)
+    missing = {-1: n_samples // 2, 1: n_samples - n_samples // 2}
+    n_batches = 5 + 100 * n_samples // _DRAWS_AT_ONCE
+    X: list[np.ndarray] = []
+    y: list[int] = []
+    for _ in range(n_batches):
+        points = 2 * np.pi * (1 - random.random_sample((_DRAWS_AT_ONCE, n_features)))
+        states = evaluator.statevectors(feature_map, points)
+        values = np.einsum("ij,ij->i", states.conj(), states @ observable.T).real
+        for i in np.flatnonzero(np.abs(values) > gap):
+            label = 1 if values[i] > 0 else -1
+            if missing[label]:
+                missing[label] -= 1
+                X.append(points[i])
+                y.append(label)
+        if not any(missing.values()):
+            return np.array(X), np.array(y)
+    raise ValueError(
+        f"gap={gap} rejects too many points: {n_batches * _DRAWS_AT_ONCE} were drawn, and of the "
+        f"{n_samples} wanted {missing[-1]} with label -1 and {missing[1]} with label 1 are still "
+        f"missing; take a smaller gap, or fewer features than {n_features}"
+    )
