@@ -8,6 +8,7 @@ parameters is not known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import filterfalse
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -71,16 +72,11 @@ def without_measurements(circuit: cirq.AbstractCircuit) -> cirq.FrozenCircuit:
     if any(map(_is_measuring_subcircuit, circuit.all_operations())):
         circuit = unrolled
     if circuit.has_measurements():
-        circuit = _keep(circuit, lambda operation: not cirq.is_measurement(operation))
+        kept = (filterfalse(cirq.is_measurement, moment) for moment in circuit)
+        circuit = cirq.drop_empty_moments(cirq.FrozenCircuit(cirq.Moment(k) for k in kept))
     if not circuit.all_qubits():
         raise ValueError("expected a circuit that acts on at least one qubit, got one on none")
     return circuit.freeze()
-
-
-def _keep(
-    circuit: cirq.AbstractCircuit, wanted: Callable[[cirq.Operation], bool]
-) -> cirq.FrozenCircuit:
-    return cirq.FrozenCircuit(cirq.Moment.from_ops(*filter(wanted, m)) for m in circuit)
 
 
 def _is_measuring_subcircuit(operation: cirq.Operation) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import sympy
 
 def typed(value: Any) -> str:
     """Return the value and its type, for an error message."""
-    return f"{value!r} of type {type(value).__name__}"
+    return f"{shorten(repr(value), 80)} of type {type(value).__name__}"
 
 
 def listed(symbols: Iterable[sympy.Symbol]) -> str:
