@@ -21,9 +21,9 @@ from qkernels.feature_maps.flattening import (
     FlatCircuit,
     evaluated,
     flatten,
+    plain,
     substitute,
     unroll,
-    without_assumptions,
     without_measurements,
 )
 from qkernels.feature_maps.validation import (
@@ -48,7 +48,8 @@ class FeatureMap:
     ----------
     circuit : cirq.AbstractCircuit
         The circuit that prepares the state of a point from |0...0⟩. Measurements at its end are
-        dropped. Its symbols' assumptions are dropped too: symbols are known by name.
+        dropped, constants become numbers, and symbols lose their assumptions: they are known by
+        name.
     features : sequence of str or sympy.Symbol
         The data symbols, in the order of the columns of X. May be empty.
     parameters : sequence of str or sympy.Symbol, default=()
@@ -109,7 +110,7 @@ class FeatureMap:
         self._parameters = symbols(parameters, "parameters")
         self._name = name
         check_distinct(self._features, self._parameters)
-        self._circuit = without_assumptions(without_measurements(circuit))
+        self._circuit = plain(without_measurements(circuit))
         check_known(self._flat.free_symbols, self._features, self._parameters)
 
     @classmethod

@@ -162,12 +162,12 @@ def _check_repetitions(subcircuit: cirq.CircuitOperation) -> None:
 
 
 def flatten(circuit: cirq.AbstractCircuit) -> FlatCircuit:
-    """Exchange every expression for a symbol of its own, and every constant for its number.
+    """Exchange every expression for a symbol of its own.
 
     Parameters
     ----------
     circuit : cirq.AbstractCircuit
-        A circuit without subcircuits.
+        A circuit without subcircuits, as `plain` returns it.
 
     Returns
     -------
@@ -177,26 +177,17 @@ def flatten(circuit: cirq.AbstractCircuit) -> FlatCircuit:
     Raises
     ------
     ValueError
-        If an operation keeps symbols when they are given values, or a constant has no value.
+        If an operation keeps symbols when they are given values.
     """
     found: dict[tuple[sympy.Expr, bool], sympy.Symbol] = {}
 
     def symbol(expression: sympy.Expr, is_phase: bool) -> Any:
-        if not expression.free_symbols:
-            return _constant(expression)
         return found.setdefault((expression, is_phase), sympy.Symbol(f"angle{len(found)}"))
 
     flat = substitute(circuit, lambda e: symbol(e, False), lambda e: symbol(e, True))
     _check_resolved(flat, {s.name for s in found.values()})
     expressions, is_phase = zip(*found, strict=True) if found else ((), ())
     return FlatCircuit(flat, tuple(found.values()), expressions, is_phase)
-
-
-def _constant(expression: sympy.Expr) -> complex:
-    value = evaluated(expression)
-    if not np.isfinite(value):
-        raise ValueError(f"expected a finite number for the constant {expression}, got {value}")
-    return value
 
 
 def _check_resolved(flat: cirq.FrozenCircuit, names: set[str]) -> None:
@@ -208,8 +199,8 @@ def _check_resolved(flat: cirq.FrozenCircuit, names: set[str]) -> None:
         )
 
 
-def without_assumptions(circuit: cirq.FrozenCircuit) -> cirq.FrozenCircuit:
-    """Return the circuit with symbols that have only a name; unrolled if it has others.
+def plain(circuit: cirq.FrozenCircuit) -> cirq.FrozenCircuit:
+    """Return the circuit with symbols that have only a name, and numbers for constants.
 
     Parameters
     ----------
@@ -219,21 +210,31 @@ def without_assumptions(circuit: cirq.FrozenCircuit) -> cirq.FrozenCircuit:
     Returns
     -------
     cirq.FrozenCircuit
-        The circuit itself where no symbol has assumptions.
+        The circuit itself where nothing changes; otherwise with its subcircuits unrolled.
+
+    Raises
+    ------
+    ValueError
+        If a constant has no finite value.
     """
-    has_assumptions = False
+    changes = 0
 
-    def plain(expression: sympy.Expr) -> sympy.Expr:
-        nonlocal has_assumptions
-        without = _without_assumptions(expression)
-        has_assumptions |= without is not expression
-        return without
+    def exchange(expression: sympy.Expr) -> sympy.Expr | complex:
+        nonlocal changes
+        result = _plain(expression)
+        changes += result is not expression
+        return result
 
-    result = substitute(unroll(circuit), plain, plain)
-    return result if has_assumptions else circuit
+    result = substitute(unroll(circuit), exchange, exchange)
+    return result if changes else circuit
 
 
-def _without_assumptions(expression: sympy.Expr) -> sympy.Expr:
+def _plain(expression: sympy.Expr) -> sympy.Expr | complex:
+    if not expression.free_symbols:
+        value = evaluated(expression)
+        if not np.isfinite(value):
+            raise ValueError(f"expected a finite number for the constant {expression}, got {value}")
+        return value
     typed = {s: p for s in expression.free_symbols if s != (p := sympy.Symbol(s.name))}
     return expression.xreplace(typed) if typed else expression
 
