@@ -5,16 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 
+# Boundaries are multiples of this, so that a tile fills registers of points.
+_GRAIN = 16
+
+
 def edges(size: int, target: int) -> np.ndarray:
     """Split range(size) evenly into pieces of at most `target`; return the n + 1 boundaries.
 
     Examples
     --------
-    >>> edges(10, 4)
-    array([ 0,  4,  7, 10])
+    >>> edges(100, 48)
+    array([  0,  48,  80, 100])
     """
-    pieces = max(1, -(-size // target))
-    return np.array([-(-i * size // pieces) for i in range(pieces + 1)], dtype=np.int64)
+    grains, most = -(-size // _GRAIN), max(1, target // _GRAIN)
+    pieces = max(1, -(-grains // most))
+    bounds = [-(-i * grains // pieces) * _GRAIN for i in range(pieces + 1)]
+    return np.minimum(bounds, size)
 
 
 def tiles(n_rows: int, n_columns: int, target: int, *, symmetric: bool) -> np.ndarray:
@@ -34,10 +40,10 @@ def tiles(n_rows: int, n_columns: int, target: int, *, symmetric: bool) -> np.nd
 
     Examples
     --------
-    >>> tiles(4, 4, 2, symmetric=True)
-    array([[0, 2, 0, 2],
-           [0, 2, 2, 4],
-           [2, 4, 2, 4]])
+    >>> tiles(32, 32, 16, symmetric=True)
+    array([[ 0, 16,  0, 16],
+           [ 0, 16, 16, 32],
+           [16, 32, 16, 32]])
     """
     rows, columns = edges(n_rows, target), edges(n_columns, target)
     return np.array(

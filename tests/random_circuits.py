@@ -94,7 +94,9 @@ def _symbolic_gates(n: int) -> list[st.SearchStrategy[cirq.Gate]]:
         )
         gates.append(
             st.builds(
-                lambda x, z, p: cirq.PhasedXZGate(x_exponent=x, z_exponent=z, axis_phase_exponent=p),
+                lambda x, z, p: cirq.PhasedXZGate(
+                    x_exponent=x, z_exponent=z, axis_phase_exponent=p
+                ),
                 *(a, a, a),
             )
         )
@@ -215,13 +217,15 @@ def operations(draw: Callable, qubits: list[cirq.Qid]) -> cirq.Operation:
         coefficient = draw(st.sampled_from([1j, np.exp(0.3j), sympy.exp(sympy.I * FEATURES[0])]))
         operation = cirq.global_phase_operation(coefficient)
     elif kind == "sum" and n > 1:
-        total = cirq.Z(targets[0]) * cirq.Z(targets[1]) - 0.5 * cirq.X(targets[0]) * cirq.X(targets[1])
-        operation = draw(st.sampled_from([total]))
-        return draw(
-            st.builds(lambda t: cirq.PauliSumExponential(1j * operation, t), arguments())
+        total = cirq.Z(targets[0]) * cirq.Z(targets[1]) - 0.5 * cirq.X(targets[0]) * cirq.X(
+            targets[1]
         )
+        operation = draw(st.sampled_from([total]))
+        return draw(st.builds(lambda t: cirq.PauliSumExponential(1j * operation, t), arguments()))
     elif kind == "nested":
-        inner = cirq.FrozenCircuit(draw(gates(n)).on(*targets), cirq.X(targets[0]) ** draw(arguments()))
+        inner = cirq.FrozenCircuit(
+            draw(gates(n)).on(*targets), cirq.X(targets[0]) ** draw(arguments())
+        )
         operation = cirq.CircuitOperation(inner, repetitions=draw(st.integers(1, 2)))
         return operation
     else:

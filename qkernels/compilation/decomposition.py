@@ -209,7 +209,7 @@ for _gate_type, _letters in (
 
 
 def _controlled_power_rule(gate_type: type, letter: str, n_controls: int) -> None:
-    base = cirq.X if letter == "X" else cirq.Z
+    base = {"X": cirq.X, "Y": cirq.Y, "Z": cirq.Z}[letter]
 
     def rule(self: Decomposer, gate: Any, qubits: tuple[int, ...]) -> Iterator[Primitive]:
         controls = Controls(qubits[:n_controls], frozenset({(1,) * n_controls}))
@@ -220,10 +220,11 @@ def _controlled_power_rule(gate_type: type, letter: str, n_controls: int) -> Non
     _RULES[gate_type] = rule
 
 
-_controlled_power_rule(cirq.CXPowGate, "X", 1)
-_controlled_power_rule(cirq.CZPowGate, "Z", 1)
-_controlled_power_rule(cirq.CCXPowGate, "X", 2)
-_controlled_power_rule(cirq.CCZPowGate, "Z", 2)
+for _letter in "XYZ":
+    for _n_controls in (1, 2):
+        # Older releases of Cirq have no CYPowGate and CCYPowGate.
+        if _found := getattr(cirq, f"{'C' * _n_controls}{_letter}PowGate", None):
+            _controlled_power_rule(_found, _letter, _n_controls)
 
 
 @_rule(cirq.IdentityGate, cirq.WaitGate)
@@ -382,12 +383,11 @@ def _pauli_string_phasor(
     self: Decomposer, gate: cirq.PauliStringPhasorGate, qubits: tuple[int, ...]
 ) -> Iterator[Primitive]:
     """Yield exp(iπ·neg) on the eigenvalue -1 of the word, exp(iπ·pos) on 1."""
+    if not qubits:
+        return
     negative = self.half_turns(gate.exponent_neg)
     positive = self.half_turns(gate.exponent_pos)
-    mask = gate.dense_pauli_string.pauli_mask
-    word = tuple((q, "IXYZ"[k]) for q, k in zip(qubits, mask, strict=True) if k)
-    if not word:
-        yield GlobalPhase(positive)
-        return
-    yield PauliRotation(word, negative - positive)
+    # Cirq's simulators take the parity of all the qubits: an I in the word acts as a Z.
+    letters = ("ZXYZ"[k] for k in gate.dense_pauli_string.pauli_mask)
+    yield PauliRotation(tuple(zip(qubits, letters, strict=True)), negative - positive)
     yield GlobalPhase(0.5 * (negative + positive))

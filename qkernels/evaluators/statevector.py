@@ -21,7 +21,7 @@ from qkernels.memory import parse_size, require_memory
 from qkernels.tiles import tiles
 
 _DTYPES = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
-_TILE_EDGE = 128
+_TILE_EDGE = 160
 # A parallel loop cannot be interrupted: one call is given about this much work.
 _FLOPS_A_CALL = 4e9
 _caches: dict[tuple, RowCache] = {}
@@ -215,7 +215,8 @@ class StatevectorEvaluator:
         )
         gram = np.ones((len(a), len(other)))
         for own, others in zip(a.parts, other.parts, strict=True):
-            _multiply_fidelities(gram, own, others, symmetric)
+            planes = [np.ascontiguousarray(plane) for plane in (*own, *others)]
+            _multiply_fidelities(gram, planes, symmetric)
         return (gram, np.zeros_like(gram)) if return_std else gram
 
     def expectations(
@@ -288,20 +289,19 @@ def _points(inputs: Any) -> np.ndarray:
     return points
 
 
-def _multiply_fidelities(
-    gram: np.ndarray,
-    a: tuple[np.ndarray, np.ndarray],
-    b: tuple[np.ndarray, np.ndarray],
-    symmetric: bool,
-) -> None:
-    """Multiply a Gram matrix by the fidelities of one part, some tiles at a time."""
+def _multiply_fidelities(gram: np.ndarray, planes: list[np.ndarray], symmetric: bool) -> None:
+    """Multiply a Gram matrix by the fidelities of one part, some tiles at a time.
+
+    The planes are the real and imaginary parts of the rows' states, then of the columns'.
+    """
     # The tiles depend on the shape alone, so that no number of threads changes a bit.
     todo = tiles(*gram.shape, _TILE_EDGE, symmetric=symmetric)
     edge = int(max(np.max(todo[:, 1] - todo[:, 0]), np.max(todo[:, 3] - todo[:, 2])))
+    lanes = lane_count(planes[0].dtype)
     workers = min(thread_count(), len(todo))
-    rooms = np.empty((workers, overlaps.ROOM, edge * max(edge, overlaps.SLICE)), a[0].dtype)
-    flops = 6 * edge * edge * a[0].shape[1]
-    step = max(1, int(_FLOPS_A_CALL / flops)) * workers
+    rooms = np.empty((workers, overlaps.room_size(edge, lanes)), planes[0].dtype)
+    step = max(1, int(_FLOPS_A_CALL / (8 * edge * edge * planes[0].shape[1]))) * workers
     for first in range(0, len(todo), step):
+        part = todo[first : first + step]
         with exclusive():
-            overlaps.multiply_fidelities(gram, *a, *b, todo[first : first + step], symmetric, rooms)
+            overlaps.multiply_fidelities(gram, *planes, part, symmetric, rooms, lanes)

@@ -9,13 +9,18 @@ import numba
 
 from qkernels.loops.evolution import evolve, fill_initial, fill_trigonometry
 from qkernels.loops.jit import jit
+from qkernels.loops.lanes import transpose
 
 
 @jit
 def _write_states(states, plane, first, count):
     """Transpose the lanes of one plane into rows of `states`."""
-    for point in range(count):
-        for b in range(plane.shape[0]):
+    size, lanes = plane.shape
+    whole = size - size % lanes if count == lanes else 0
+    for b in range(0, whole, lanes):
+        transpose(states, first * size + b, size, plane, b * lanes, lanes)
+    for b in range(whole, size):
+        for point in range(count):
             states[first + point, b] = plane[b, point]
 
 

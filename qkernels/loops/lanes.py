@@ -89,6 +89,47 @@ def _parity(typing_context, bits):
     return types.int64(types.int64), codegen
 
 
+def _transpose(typing_context, out, place, stride, source, first, step):
+    lanes = Lanes(source.dtype)
+    count = lanes.count
+
+    def codegen(context, builder, sig, args):
+        vector = context.get_value_type(lanes)
+        align = lanes.dtype.bitwidth // 8
+
+        def row(array, first, step, k):
+            data = context.make_array(sig.args[array])(context, builder, args[array]).data
+            offset = builder.add(args[first], builder.mul(args[step], args[first].type(k)))
+            return builder.bitcast(builder.gep(data, [offset]), vector.as_pointer())
+
+        rows = [builder.load(row(3, 4, 5, k), align=align) for k in range(count)]
+        half = 1
+        while half < count:
+            rows = _swap_blocks(builder, rows, half)
+            half *= 2
+        for k, value in enumerate(rows):
+            builder.store(value, row(0, 1, 2, k), align=align)
+        return context.get_dummy_value()
+
+    integers = (types.intp, types.intp)
+    return types.void(out, *integers, source, *integers), codegen
+
+
+def _swap_blocks(builder, rows, half):
+    """Swap the off-diagonal blocks of size `half` of each block of twice that size."""
+    count = len(rows)
+    index = ir.VectorType(ir.IntType(32), count)
+    low = ir.Constant(index, [c + count - half if c & half else c for c in range(count)])
+    high = ir.Constant(index, [c + count if c & half else c + half for c in range(count)])
+    swapped = list(rows)
+    for k in range(count):
+        if not k & half:
+            pair = rows[k], rows[k + half]
+            swapped[k] = builder.shuffle_vector(*pair, low)
+            swapped[k + half] = builder.shuffle_vector(*pair, high)
+    return swapped
+
+
 def _define_arithmetic(symbol, instruction):
     @infer_global(symbol)
     class Arithmetic(AbstractTemplate):
@@ -120,7 +161,15 @@ if config.DISABLE_JIT:
         """Return 1 if an odd number of bits is set, else 0."""
         return int(bits).bit_count() & 1
 
+    def transpose(out, place, stride, source, first, step):
+        """Write a square block of `source`, rows `step` apart, transposed into `out`."""
+        count = lane_count(source.dtype)
+        block = np.array([source.flat[first + k * step :][:count] for k in range(count)])
+        for k, row in enumerate(block.T):
+            out.flat[place + k * stride : place + k * stride + count] = row
+
 else:
+    transpose = intrinsic(_transpose)
     load = intrinsic(_load)
     store = intrinsic(_store)
     fill = intrinsic(_fill)

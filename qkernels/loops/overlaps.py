@@ -1,123 +1,182 @@
-"""Gram matrices from states: |⟨a_i|b_j⟩|² in tiles, by three real products a tile.
+"""Gram matrices from states: |⟨a_i|b_j⟩|² in tiles.
 
-With a = A + iB and b = C + iD, ⟨a|b⟩ has the real part ACᵀ + BDᵀ and the imaginary part
-ADᵀ - BCᵀ. Gauss's trick takes three products instead of four: with P = ACᵀ, Q = BDᵀ and
-R = (A + B)(D - C)ᵀ the imaginary part is R + P - Q. On the diagonal of a symmetric matrix two
-products do: with M = ABᵀ the imaginary part is M - Mᵀ, and the real part is
-(A + B)(A + B)ᵀ - M - Mᵀ. Which tiles are computed, and in what order, is the caller's business.
+A tile's states are packed, some amplitudes at a time, into blocks of as many points as a register
+holds; the overlaps of two blocks then stay in registers while the amplitudes go by. This is the
+inner loop of a matrix product, written for the overlap: real and imaginary part are accumulated
+together, and no matrix but the result leaves the cache. Which tiles are computed, and in what
+order, is the caller's business.
 """
 
 from __future__ import annotations
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from qkernels.loops.jit import jit
+from qkernels.loops.lanes import Lanes, transpose
 
-# Amplitudes are taken this many at a time, so that what a tile works on stays in cache.
-SLICE = 512
-# The contiguous matrices a worker needs: two panels of each side, a product, and two sums.
-ROOM = 7
+# Amplitudes are packed this many at a time: both blocks of a tile then fit the second cache.
+SLICE = 128
+# So many overlaps of one point are accumulated at once: twice as many registers hold them.
+_ROWS_AT_ONCE = 8
+
+
+def room_size(edge: int, lanes: int) -> int:
+    """Return how many numbers a worker needs for a tile of `edge` by `edge` points."""
+    blocks = -(-edge // lanes)
+    return 2 * blocks * lanes * (2 * SLICE + blocks * lanes)
+
+
+def _accumulate(typing_context, out, place, panels, a, b, depth):
+    lanes = Lanes(out.dtype)
+    count = lanes.count
+
+    def codegen(context, builder, sig, args):
+        vector = context.get_value_type(lanes)
+        index = args[1].type
+        out_data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        data = context.make_array(sig.args[2])(context, builder, args[2]).data
+        align = lanes.dtype.bitwidth // 8
+
+        def at(base, offset):
+            return builder.gep(base, [builder.add(offset[0], ir.Constant(index, offset[1]))])
+
+        def vector_at(base, *offset):
+            return builder.bitcast(at(base, offset), vector.as_pointer())
+
+        def splat(first, offset):
+            scalar = builder.load(at(data, (first, offset)))
+            undefined = ir.Constant(vector, ir.Undefined)
+            single = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+            zeros = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
+            return builder.shuffle_vector(single, undefined, zeros)
+
+        def add_product(sum_, x, y, instruction):
+            product = builder.fmul(x, y, flags=("contract",))
+            total = getattr(builder, instruction)(builder.load(sum_), product, flags=("contract",))
+            builder.store(total, sum_)
+
+        for start in range(0, count, _ROWS_AT_ONCE):
+            rows = range(start, min(start + _ROWS_AT_ONCE, count))
+            places = [row * count for row in rows] + [(count + row) * count for row in rows]
+            sums = [cgutils.alloca_once(builder, vector) for _ in places]
+            for sum_, offset in zip(sums, places, strict=True):
+                builder.store(builder.load(vector_at(out_data, args[1], offset), align=align), sum_)
+            real, imag = sums[: len(rows)], sums[len(rows) :]
+            with cgutils.for_range(builder, args[5]) as loop:
+                step = builder.mul(loop.index, ir.Constant(index, 2 * count))
+                first_a, first_b = builder.add(args[3], step), builder.add(args[4], step)
+                b_re = builder.load(vector_at(data, first_b, 0), align=align)
+                b_im = builder.load(vector_at(data, first_b, count), align=align)
+                for re, im, row in zip(real, imag, rows, strict=True):
+                    a_re, a_im = splat(first_a, row), splat(first_a, count + row)
+                    add_product(re, a_re, b_re, "fadd")
+                    add_product(im, a_re, b_im, "fadd")
+                    add_product(re, a_im, b_im, "fadd")
+                    add_product(im, a_im, b_re, "fsub")
+            for sum_, offset in zip(sums, places, strict=True):
+                builder.store(builder.load(sum_), vector_at(out_data, args[1], offset), align=align)
+        return context.get_dummy_value()
+
+    integers = (types.intp, panels, types.intp, types.intp, types.intp)
+    return types.void(out, *integers), codegen
+
+
+if config.DISABLE_JIT:
+
+    def accumulate(out, place, panels, a, b, depth, lanes):
+        """Add the overlaps of two packed blocks to `out`, real parts first."""
+        x = panels[a : a + 2 * lanes * depth].reshape(depth, 2, lanes)
+        y = panels[b : b + 2 * lanes * depth].reshape(depth, 2, lanes)
+        overlaps = (x[:, 0] - 1j * x[:, 1]).T @ (y[:, 0] + 1j * y[:, 1])
+        out[place : place + lanes**2] += overlaps.real.ravel()
+        out[place + lanes**2 : place + 2 * lanes**2] += overlaps.imag.ravel()
+
+else:
+    accumulate = intrinsic(_accumulate)
 
 
 @jit
-def _matrix(room, k, rows, columns):
-    """Return worker's matrix k, contiguous, of the given shape."""
-    return room[k, : rows * columns].reshape(rows, columns)
+def _pack_plane(panels, place, plane, point, count, first, width, lanes):
+    """Pack one plane of one block: amplitude by amplitude, a register's points side by side."""
+    whole = width - width % lanes if count == lanes else 0
+    size = plane.shape[1]
+    for k in range(0, whole, lanes):
+        transpose(panels, place + 2 * lanes * k, 2 * lanes, plane, point * size + first + k, size)
+    for k in range(whole, width):
+        for lane in range(lanes):
+            value = plane[point + lane, first + k] if lane < count else 0.0
+            panels[place + 2 * lanes * k + lane] = value
 
 
 @jit
-def _take_slice(panel, sums, re, im, row, first, sign):
-    """Copy a tile's rows of `re` to `panel` and write im + sign·re to `sums`."""
-    for i in range(panel.shape[0]):
-        for k in range(panel.shape[1]):
-            value = re[row + i, first + k]
-            panel[i, k] = value
-            sums[i, k] = im[row + i, first + k] + sign * value
+def _pack(panels, start, re, im, point, end, first, width, lanes):
+    """Pack amplitudes of the points from `point` to `end`, block by block."""
+    block = 0
+    while point < end:
+        count = min(lanes, end - point)
+        place = start + block * 2 * lanes * width
+        _pack_plane(panels, place, re, point, count, first, width, lanes)
+        _pack_plane(panels, place + lanes, im, point, count, first, width, lanes)
+        point += lanes
+        block += 1
 
 
 @jit
-def _copy_slice(panel, states, row, first):
-    for i in range(panel.shape[0]):
-        for k in range(panel.shape[1]):
-            panel[i, k] = states[row + i, first + k]
-
-
-@jit
-def _add_product(real, imag, product, to_real, to_imag):
-    for i in range(product.shape[0]):
-        for j in range(product.shape[1]):
-            real[i, j] += to_real * product[i, j]
-            imag[i, j] += to_imag * product[i, j]
-
-
-@jit
-def _cross_overlaps(real, imag, a_re, a_im, b_re, b_im, row, column, room):
-    """Write the real and imaginary parts of one tile of overlaps."""
-    rows, columns = real.shape
-    real[:] = 0.0
-    imag[:] = 0.0
-    product = _matrix(room, 2, rows, columns)
+def _tile_overlaps(sums, panels, a_re, a_im, b_re, b_im, tile, lanes, triangle):
+    """Write the overlaps of one tile, pair of blocks by pair of blocks, into `sums`."""
+    rows, columns = tile[1] - tile[0], tile[3] - tile[2]
+    row_blocks, column_blocks = (rows + lanes - 1) // lanes, (columns + lanes - 1) // lanes
+    pair = 2 * lanes * lanes
+    sums[: row_blocks * column_blocks * pair] = 0.0
     for first in range(0, a_re.shape[1], SLICE):
         width = min(SLICE, a_re.shape[1] - first)
-        a, a_sum = _matrix(room, 3, rows, width), _matrix(room, 4, rows, width)
-        b, b_sum = _matrix(room, 5, columns, width), _matrix(room, 6, columns, width)
-        _take_slice(a, a_sum, a_re, a_im, row, first, 1.0)
-        _take_slice(b, b_sum, b_re, b_im, column, first, -1.0)
-        np.dot(a, b.T, product)
-        _add_product(real, imag, product, 1.0, 1.0)
-        np.dot(a_sum, b_sum.T, product)
-        _add_product(real, imag, product, 0.0, 1.0)
-        _copy_slice(a, a_im, row, first)
-        _copy_slice(b, b_im, column, first)
-        np.dot(a, b.T, product)
-        _add_product(real, imag, product, 1.0, -1.0)
+        block = 2 * lanes * width
+        other = 0 if triangle else row_blocks * block
+        _pack(panels, 0, a_re, a_im, tile[0], tile[1], first, width, lanes)
+        if not triangle:
+            _pack(panels, other, b_re, b_im, tile[2], tile[3], first, width, lanes)
+        for i in range(row_blocks):
+            for j in range(i if triangle else 0, column_blocks):
+                place = (i * column_blocks + j) * pair
+                accumulate(sums, place, panels, i * block, other + j * block, width)
 
 
 @jit
-def _own_overlaps(real, imag, re, im, row, room):
-    """Write the real and imaginary parts of one tile on the diagonal."""
-    rows = real.shape[0]
-    real[:] = 0.0
-    imag[:] = 0.0
-    product = _matrix(room, 2, rows, rows)
-    for first in range(0, re.shape[1], SLICE):
-        width = min(SLICE, re.shape[1] - first)
-        a, a_sum = _matrix(room, 3, rows, width), _matrix(room, 4, rows, width)
-        b = _matrix(room, 5, rows, width)
-        _take_slice(a, a_sum, re, im, row, first, 1.0)
-        _copy_slice(b, im, row, first)
-        np.dot(a_sum, a_sum.T, product)
-        _add_product(real, imag, product, 1.0, 0.0)
-        np.dot(a, b.T, product)
-        _add_product(real, imag, product, -1.0, 1.0)
-        _add_product(real, imag, product.T, -1.0, -1.0)
-
-
-@jit
-def _multiply_square(gram, row, column, real, imag, mirror):
-    """Multiply a tile of the Gram matrix, and its mirror image, by |overlap|²."""
-    for i in range(real.shape[0]):
-        for j in range(real.shape[1]):
-            gram[row + i, column + j] *= real[i, j] ** 2 + imag[i, j] ** 2
+def _multiply_pair(gram, sums, place, row, end_row, column, end_column, lanes, mirror, diagonal):
+    """Multiply one pair of blocks of the Gram matrix, and its mirror image, by |overlap|²."""
+    rows, columns = min(lanes, end_row - row), min(lanes, end_column - column)
+    for i in range(rows):
+        for j in range(i + 1 if diagonal else 0, columns):
+            real = sums[place + i * lanes + j]
+            imag = sums[place + lanes * lanes + i * lanes + j]
+            gram[row + i, column + j] *= real * real + imag * imag
     if mirror:
-        for j in range(real.shape[1]):
-            for i in range(real.shape[0]):
+        for j in range(columns):
+            for i in range(j if diagonal else rows):
                 gram[column + j, row + i] = gram[row + i, column + j]
 
 
 @jit
-def _finish_diagonal(gram, row, real, imag):
-    """As `_multiply_square`, exactly symmetric and with an exact unit diagonal."""
-    for i in range(real.shape[0]):
-        gram[row + i, row + i] = 1.0
-        for j in range(i):
-            gram[row + i, row + j] *= real[i, j] ** 2 + imag[i, j] ** 2
-            gram[row + j, row + i] = gram[row + i, row + j]
+def _multiply_tile(gram, sums, tile, lanes, symmetric, triangle):
+    """Multiply a tile of the Gram matrix, and its mirror image, by |overlap|²."""
+    place = 0
+    for row in range(tile[0], tile[1], lanes):
+        for column in range(tile[2], tile[3], lanes):
+            if not triangle or column >= row:
+                diagonal = triangle and column == row
+                _multiply_pair(
+                    gram, sums, place, row, tile[1], column, tile[3], lanes, symmetric, diagonal
+                )
+            place += 2 * lanes * lanes
 
 
 @jit(parallel=True)
-def multiply_fidelities(gram, a_re, a_im, b_re, b_im, tiles, symmetric, rooms):
+def multiply_fidelities(gram, a_re, a_im, b_re, b_im, tiles, symmetric, rooms, lanes):
     """Multiply tiles of `gram` by the fidelities of two sets of states.
 
     Multiplying lets the fidelities of a circuit's unconnected parts, which are factors, be taken
@@ -132,19 +191,19 @@ def multiply_fidelities(gram, a_re, a_im, b_re, b_im, tiles, symmetric, rooms):
     tiles : (n_tiles, 4) array of int64
         First row, end row, first column, end column.
     symmetric : bool
-        Whether a tile's mirror image is written too, and one on the diagonal is symmetric.
-    rooms : (n_workers, ROOM, edge * max(edge, SLICE)) array
+        Whether a tile's mirror image is written too; the diagonal is then left as it is.
+    rooms : (n_workers, room_size(edge, lanes)) array
         Each worker's room. Worker w takes tiles w, w + n_workers, ...
+    lanes : int
+        How many points a register holds.
     """
     for worker in numba.prange(rooms.shape[0]):
-        room = rooms[worker]
         for t in range(worker, tiles.shape[0], rooms.shape[0]):
-            row, column = tiles[t, 0], tiles[t, 2]
-            rows, columns = tiles[t, 1] - row, tiles[t, 3] - column
-            real, imag = _matrix(room, 0, rows, columns), _matrix(room, 1, rows, columns)
-            if symmetric and row == column:
-                _own_overlaps(real, imag, a_re, a_im, row, room)
-                _finish_diagonal(gram, row, real, imag)
-            else:
-                _cross_overlaps(real, imag, a_re, a_im, b_re, b_im, row, column, room)
-                _multiply_square(gram, row, column, real, imag, symmetric)
+            tile = tiles[t]
+            triangle = symmetric and tile[0] == tile[2]
+            blocks = (tile[1] - tile[0] + lanes - 1) // lanes
+            blocks *= (tile[3] - tile[2] + lanes - 1) // lanes
+            sums = rooms[worker, : 2 * lanes * lanes * blocks]
+            panels = rooms[worker, 2 * lanes * lanes * blocks :]
+            _tile_overlaps(sums, panels, a_re, a_im, b_re, b_im, tile, lanes, triangle)
+            _multiply_tile(gram, sums, tile, lanes, symmetric, triangle)
