@@ -98,19 +98,12 @@ def read(text: str) -> Document:
     _check_header(fields)
     try:
         expressions = [from_tree(tree) for tree in _list(fields, "expressions")]
-        circuit = cirq.read_json(json_text=json.dumps(fields.get("circuit")))
+        circuit = _expand(_circuit(fields), expressions)
         # Cirq builds any of its types from the text, and each complains in its own way.
     except Exception as error:
         raise ValueError(f"cannot read the circuit of a feature map: {error}") from error
-    if not isinstance(circuit, cirq.FrozenCircuit):
-        raise ValueError(f"expected the circuit of a feature map, got {type(circuit).__name__}")
-    known = {f"angle{i}": expression for i, expression in enumerate(expressions)}
-    return Document(
-        _name(fields),
-        tuple(_list(fields, "features", str)),
-        tuple(_list(fields, "parameters", str)),
-        _expand(circuit, known),
-    )
+    features, parameters = (_list(fields, key, str) for key in ("features", "parameters"))
+    return Document(_name(fields), tuple(features), tuple(parameters), circuit)
 
 
 def _check_header(fields: Any) -> None:
@@ -135,14 +128,21 @@ def _list(fields: dict, key: str, kind: type = object) -> list:
     return values
 
 
-def _expand(circuit: cirq.FrozenCircuit, known: dict[str, sympy.Basic]) -> cirq.FrozenCircuit:
+def _circuit(fields: dict) -> cirq.FrozenCircuit:
+    circuit = cirq.read_json(json_text=json.dumps(fields.get("circuit")))
+    if not isinstance(circuit, cirq.FrozenCircuit):
+        raise ValueError(f"expected a FrozenCircuit, got {type(circuit).__name__}")
+    return circuit
+
+
+def _expand(circuit: cirq.FrozenCircuit, expressions: list[sympy.Basic]) -> cirq.FrozenCircuit:
     """Put the expressions back in the place of their symbols."""
-    symbols = {sympy.Symbol(name): expression for name, expression in known.items()}
+    known = {sympy.Symbol(f"angle{i}"): expression for i, expression in enumerate(expressions)}
 
     def expand(value: sympy.Expr) -> sympy.Expr:
-        if missing := value.free_symbols - symbols.keys():
+        if missing := value.free_symbols - known.keys():
             raise ValueError(f"the circuit has the symbol {missing.pop()}, but no expression of it")
-        return value.xreplace(symbols)
+        return value.xreplace(known)
 
     return substitute(circuit, expand, expand)
 
