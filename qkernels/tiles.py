@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-
 # Boundaries are multiples of this, so that a tile fills registers of points.
 _GRAIN = 16
 

@@ -91,7 +91,8 @@ def angle_of(value: Any, numbers: Mapping[str, int]) -> Angle:
         return Angle(float(value))
     if value.is_Symbol:
         return Angle(0.0, {numbers[value.name]: 1.0})
-    constant, terms = 0.0, {}
+    constant = 0.0
+    terms: dict[int, float] = {}
     for term in sympy.Add.make_args(sympy.expand(value)):
         number, rest = term.as_independent(sympy.Symbol, as_Add=False)
         if rest == 1:

@@ -181,7 +181,7 @@ def _controls(qubits: tuple[int, ...], values: cirq.ops.AbstractControlValues) -
 
 
 def _pauli_power(
-    self: Decomposer, gate: cirq.EigenGate, qubits: tuple[int, ...], letters: str
+    self: Decomposer, gate: Any, qubits: tuple[int, ...], letters: str
 ) -> Iterator[Primitive]:
     """Yield P^t = exp(iπt(shift + ½)) exp(-iπt/2 · P) for a Pauli word P."""
     angle = self.half_turns(gate.exponent)
@@ -197,7 +197,7 @@ def _power_rule(gate_type: type, letters: str) -> None:
     _RULES[gate_type] = lambda self, gate, qubits: _pauli_power(self, gate, qubits, letters)
 
 
-for _gate_type, _letters in (
+for _gate_type, _word_of_type in (
     (cirq.XPowGate, "X"),
     (cirq.YPowGate, "Y"),
     (cirq.ZPowGate, "Z"),
@@ -205,7 +205,7 @@ for _gate_type, _letters in (
     (cirq.YYPowGate, "YY"),
     (cirq.ZZPowGate, "ZZ"),
 ):
-    _power_rule(_gate_type, _letters)
+    _power_rule(_gate_type, _word_of_type)
 
 
 def _controlled_power_rule(gate_type: type, letter: str, n_controls: int) -> None:

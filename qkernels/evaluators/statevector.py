@@ -20,7 +20,7 @@ from qkernels.loops.lanes import lane_count
 from qkernels.memory import parse_size, require_memory
 from qkernels.tiles import tiles
 
-_DTYPES = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
+_DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
 _TILE_EDGE = 160
 # A parallel loop cannot be interrupted: one call is given about this much work.
 _FLOPS_A_CALL = 4e9
@@ -295,7 +295,7 @@ def _multiply_fidelities(gram: np.ndarray, planes: list[np.ndarray], symmetric: 
     The planes are the real and imaginary parts of the rows' states, then of the columns'.
     """
     # The tiles depend on the shape alone, so that no number of threads changes a bit.
-    todo = tiles(*gram.shape, _TILE_EDGE, symmetric=symmetric)
+    todo = tiles(len(gram), gram.shape[1], _TILE_EDGE, symmetric=symmetric)
     edge = int(max(np.max(todo[:, 1] - todo[:, 0]), np.max(todo[:, 3] - todo[:, 2])))
     lanes = lane_count(planes[0].dtype)
     workers = min(thread_count(), len(todo))

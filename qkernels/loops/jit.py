@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -96,7 +95,15 @@ class _Pool:
     def after_fork(self) -> None:
         """Renew the lock, which another thread may have held, and remember a broken OpenMP."""
         self.renew_lock()
-        self.broken = self.used and sys.platform == "linux" and numba.threading_layer() == "omp"
+        self.broken = self.used and _layer_in_use() == "omp"
+
+
+def _layer_in_use() -> str | None:
+    """Return Numba's threading layer, or None before the first parallel loop."""
+    try:
+        return str(numba.threading_layer())
+    except ValueError:
+        return None
 
 
 _pool = _Pool()

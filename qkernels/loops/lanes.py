@@ -10,6 +10,7 @@ formula of quantum mechanics lives here.
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 
 import numpy as np
 from llvmlite import ir
@@ -143,40 +144,51 @@ def _define_arithmetic(symbol, instruction):
         return getattr(builder, instruction)(*args, flags=("contract",))
 
 
-if config.DISABLE_JIT:
-
-    def load(array, row):
-        """Return row `row` of `array` as lanes."""
-        return array[row].copy()
-
-    def store(array, row, value):
-        """Write lanes into row `row` of `array`."""
-        array[row] = value
-
-    def fill(array, value):
-        """Return lanes of the dtype of `array` that all hold `value`."""
-        return np.full(array.shape[-1], value, dtype=array.dtype)
-
-    def parity(bits):
-        """Return 1 if an odd number of bits is set, else 0."""
-        return int(bits).bit_count() & 1
-
-    def transpose(out, place, stride, source, first, step):
-        """Write a square block of `source`, rows `step` apart, transposed into `out`."""
-        count = lane_count(source.dtype)
-        block = np.array([source.flat[first + k * step :][:count] for k in range(count)])
-        for k, row in enumerate(block.T):
-            out.flat[place + k * stride : place + k * stride + count] = row
-
-else:
-    transpose = intrinsic(_transpose)
-    load = intrinsic(_load)
-    store = intrinsic(_store)
-    fill = intrinsic(_fill)
-    parity = intrinsic(_parity)
+if not config.DISABLE_JIT:
     for _symbol, _instruction in (
         (operator.add, "fadd"),
         (operator.sub, "fsub"),
         (operator.mul, "fmul"),
     ):
         _define_arithmetic(_symbol, _instruction)
+
+
+def vector_function(codegen: Callable, twin: Callable) -> Callable:
+    """Return a function that emits `codegen`'s instructions, or its plain twin without JIT."""
+    return twin if config.DISABLE_JIT else intrinsic(codegen)
+
+
+def _plain_load(array, row):
+    """Return row `row` of `array` as lanes."""
+    return array[row].copy()
+
+
+def _plain_store(array, row, value):
+    """Write lanes into row `row` of `array`."""
+    array[row] = value
+
+
+def _plain_fill(array, value):
+    """Return lanes of the dtype of `array` that all hold `value`."""
+    return np.full(array.shape[-1], value, dtype=array.dtype)
+
+
+def _plain_parity(bits):
+    """Return 1 if an odd number of bits is set, else 0."""
+    return int(bits).bit_count() & 1
+
+
+def _plain_transpose(out, place, stride, source, first, step):
+    """Write a square block of `source`, rows `step` apart, transposed into `out`."""
+    count = lane_count(source.dtype)
+    values, target = source.reshape(-1), out.reshape(-1)
+    block = np.array([values[first + k * step :][:count] for k in range(count)])
+    for k, row in enumerate(block.T):
+        target[place + k * stride :][:count] = row
+
+
+load = vector_function(_load, _plain_load)
+store = vector_function(_store, _plain_store)
+fill = vector_function(_fill, _plain_fill)
+parity = vector_function(_parity, _plain_parity)
+transpose = vector_function(_transpose, _plain_transpose)

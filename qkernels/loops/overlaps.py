@@ -10,14 +10,12 @@ order, is the caller's business.
 from __future__ import annotations
 
 import numba
-import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from qkernels.loops.jit import jit
-from qkernels.loops.lanes import Lanes, transpose
+from qkernels.loops.lanes import Lanes, lane_count, transpose, vector_function
 
 # Amplitudes are packed this many at a time: both blocks of a tile then fit the second cache.
 SLICE = 128
@@ -86,18 +84,17 @@ def _accumulate(typing_context, out, place, panels, a, b, depth):
     return types.void(out, *integers), codegen
 
 
-if config.DISABLE_JIT:
+def _plain_accumulate(out, place, panels, a, b, depth):
+    """Add the overlaps of two packed blocks to `out`: real parts, then imaginary parts."""
+    lanes = lane_count(out.dtype)
+    x = panels[a : a + 2 * lanes * depth].reshape(depth, 2, lanes)
+    y = panels[b : b + 2 * lanes * depth].reshape(depth, 2, lanes)
+    overlaps = (x[:, 0] - 1j * x[:, 1]).T @ (y[:, 0] + 1j * y[:, 1])
+    out[place : place + lanes**2] += overlaps.real.ravel()
+    out[place + lanes**2 : place + 2 * lanes**2] += overlaps.imag.ravel()
 
-    def accumulate(out, place, panels, a, b, depth, lanes):
-        """Add the overlaps of two packed blocks to `out`, real parts first."""
-        x = panels[a : a + 2 * lanes * depth].reshape(depth, 2, lanes)
-        y = panels[b : b + 2 * lanes * depth].reshape(depth, 2, lanes)
-        overlaps = (x[:, 0] - 1j * x[:, 1]).T @ (y[:, 0] + 1j * y[:, 1])
-        out[place : place + lanes**2] += overlaps.real.ravel()
-        out[place + lanes**2 : place + 2 * lanes**2] += overlaps.imag.ravel()
 
-else:
-    accumulate = intrinsic(_accumulate)
+accumulate = vector_function(_accumulate, _plain_accumulate)
 
 
 @jit
