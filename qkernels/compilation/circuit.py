@@ -209,6 +209,10 @@ def _split(layers: list[Layer], slots: Slots) -> tuple[list[Layer], list[Layer],
     first = next((k for k, layer in enumerate(layers) if not slots.is_shared_layer(layer)), None)
     if first is None:
         return layers, [], []
+    turns, phases = replace(layers[first], phases={}), Layer(phases=layers[first].phases)
+    if slots.is_shared_layer(turns):
+        layers = [*layers[:first], turns, phases, *layers[first + 1 :]]
+        first += 1
     overlap = layers[first:]
     while slots.is_shared_layer(overlap[-1]):
         overlap.pop()

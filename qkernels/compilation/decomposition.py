@@ -323,6 +323,15 @@ def _fsim(self: Decomposer, gate: cirq.FSimGate, qubits: tuple[int, ...]) -> Ite
     yield from diagonal(qubits, [Angle(), Angle(), Angle(), -self.angle(gate.phi)])
 
 
+@_rule(cirq.PhasedFSimGate)
+def _phased_fsim(
+    self: Decomposer, gate: cirq.PhasedFSimGate, qubits: tuple[int, ...]
+) -> Iterator[Primitive]:
+    """Yield an FSim between Z's; Cirq does not always see that this gate has symbols."""
+    for operation in cirq.decompose_once(gate.on(*(self._all_qubits[q] for q in qubits))):
+        yield from self.operation(operation)
+
+
 @_rule(cirq.TwoQubitDiagonalGate, cirq.ThreeQubitDiagonalGate, cirq.DiagonalGate)
 def _diagonal_gate(self: Decomposer, gate: Any, qubits: tuple[int, ...]) -> Iterator[Primitive]:
     return diagonal(qubits, [self.angle(a) for a in gate._diag_angles_radians])
