@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from qkernels.evaluators import Evaluator, Prepared
-from qkernels.kernels.embedding import Embedding, check_evaluator, check_points
+from qkernels.kernels.embedding import Embedding, check_points, resolve_evaluator
 from qkernels.kernels.serialization import fingerprint, to_json
 from qkernels.kernels.validation import FeatureMapLike, check_hyperparameter
 from qkernels.kernels.values import canonical, show_call
@@ -245,7 +245,7 @@ class QuantumKernel(Kernel):
         ValueError
             For arguments that `to_json` cannot write.
         """
-        return fingerprint(self, check_evaluator(self.evaluator).fingerprint())
+        return fingerprint(self, resolve_evaluator(self.evaluator).fingerprint())
 
     def to_json(self) -> str:
         """Return the kernel as JSON, which `from_json` reads back.

@@ -34,7 +34,7 @@ def check_points(X: Any, Y: Any = None, *, owner: str) -> list[np.ndarray]:
     return [first] if np.array_equal(first, second) else [first, second]
 
 
-def check_evaluator(evaluator: Any) -> Evaluator:
+def resolve_evaluator(evaluator: Any) -> Evaluator:
     """Return the evaluator to compute with; None stands for the shared exact one."""
     if evaluator is None:
         return cast(Evaluator, default_evaluator())
@@ -46,7 +46,7 @@ def check_evaluator(evaluator: Any) -> Evaluator:
     return evaluator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Embedding:
     """A feature map with a bandwidth, parameter values and an evaluator, ready for data."""
 
@@ -65,7 +65,7 @@ class Embedding:
             feature_map,
             check_bandwidth(owner.bandwidth, feature_map.n_features),
             check_parameters(owner.parameters, feature_map),
-            check_evaluator(owner.evaluator),
+            resolve_evaluator(owner.evaluator),
         )
 
     def inputs(self, X: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from qkernels.evaluators import Evaluator, Prepared
 from qkernels.kernels.base import QuantumKernel
-from qkernels.kernels.embedding import Embedding, check_evaluator
+from qkernels.kernels.embedding import Embedding, resolve_evaluator
 from qkernels.kernels.serialization import register
 from qkernels.kernels.validation import FeatureMapLike
 
@@ -81,12 +81,12 @@ class FidelityKernel(QuantumKernel):
 
     def compare(self, p: Prepared, q: Prepared | None = None, *, return_std: bool = False) -> Any:
         """Return the fidelities of prepared states; see `QuantumKernel.compare`."""
-        evaluator = check_evaluator(self.evaluator)
+        evaluator = resolve_evaluator(self.evaluator)
         return evaluator.fidelities(p, None if q is p else q, return_std=return_std)
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> Prepared:
         """Return the prepared states whose `arrays()` these are."""
-        return check_evaluator(self.evaluator).restore(arrays)
+        return resolve_evaluator(self.evaluator).restore(arrays)
 
     def _prepare(self, embedding: Embedding, X: np.ndarray) -> Prepared:
         return embedding.states(X)

@@ -107,6 +107,16 @@ def test_copies_are_equal(kernel, copied):
     assert pickle.loads(pickle.dumps(kernel)) == kernel
 
 
+@pytest.mark.parametrize("kind", [FidelityKernel, ProjectedKernel])
+def test_pickles_carry_no_results(kind):
+    kernel = kind(ring(2))
+    X = np.random.default_rng(0).uniform(size=(50, 2))
+    kernel(X[:2])
+    before = pickle.dumps(kernel)
+    kernel(X)
+    assert len(pickle.dumps(kernel)) == len(before)
+
+
 def test_copies_do_not_share_what_can_change():
     kernel = ProjectedKernel(ring, bandwidth=np.array([1.0, 2.0]), outer=RBF())
     other = clone(kernel)
