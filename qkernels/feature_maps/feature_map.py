@@ -21,7 +21,7 @@ from qkernels.feature_maps.flattening import (
     FlatCircuit,
     evaluated,
     flatten,
-    plain,
+    plain_and_flat,
     substitute,
     unroll,
     without_measurements,
@@ -110,7 +110,7 @@ class FeatureMap:
         self._parameters = symbols(parameters, "parameters")
         self._name = name
         check_distinct(self._features, self._parameters)
-        self._circuit = plain(without_measurements(circuit))
+        self._circuit, self._flat = plain_and_flat(without_measurements(circuit))
         check_known(self._flat.free_symbols, self._features, self._parameters)
 
     @classmethod
@@ -241,8 +241,6 @@ class FeatureMap:
     def encode(self, X: np.ndarray) -> np.ndarray:
         """Return the data as the circuit's angles see them: arccos(x) where it uses only that.
 
-        A kernel's bandwidth multiplies what is returned here.
-
         Parameters
         ----------
         X : ndarray of shape (n_points, n_features)
@@ -275,7 +273,7 @@ class FeatureMap:
         Parameters
         ----------
         inputs : ndarray of shape (n_points, n_features)
-            Encoded data: what `encode` returns, times any bandwidth.
+            Encoded data: what `encode` returns, times a kernel's bandwidth.
         parameters : array-like of shape (n_parameters,), optional
             Values of the trainable symbols; needed if there are any.
 
@@ -395,13 +393,9 @@ class FeatureMap:
 
         Examples
         --------
-        >>> import cirq
-        >>> q = cirq.LineQubit(0)
-        >>> feature_map = FeatureMap.from_function(
-        ...     lambda x, t: cirq.Circuit(cirq.rx(x[0] + t[0])(q), cirq.rz(t[1])(q)), 1, 2
-        ... )
-        >>> print(feature_map.bind({"theta1": 0.5}))
-        0: ───Rx(theta0 + x0)───Rz(0.159π)───
+        >>> from qkernels.feature_maps import hardware_efficient
+        >>> print(hardware_efficient(1, layers=1).bind({"theta1": 0.5}))
+        0: ───Rx(x0)───Ry(theta0)───Rz(0.159π)───
         """
         values = self._angles.named_parameters(parameters)
 

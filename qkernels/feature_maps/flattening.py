@@ -167,7 +167,7 @@ def flatten(circuit: cirq.AbstractCircuit) -> FlatCircuit:
     Parameters
     ----------
     circuit : cirq.AbstractCircuit
-        A circuit without subcircuits, as `plain` returns it.
+        A circuit without subcircuits.
 
     Returns
     -------
@@ -199,8 +199,8 @@ def _check_resolved(flat: cirq.FrozenCircuit, names: set[str]) -> None:
         )
 
 
-def plain(circuit: cirq.FrozenCircuit) -> cirq.FrozenCircuit:
-    """Return the circuit with symbols that have only a name, and numbers for constants.
+def plain_and_flat(circuit: cirq.FrozenCircuit) -> tuple[cirq.FrozenCircuit, FlatCircuit]:
+    """Return the circuit with nameable symbols and without symbolic constants, and flattened.
 
     Parameters
     ----------
@@ -209,24 +209,24 @@ def plain(circuit: cirq.FrozenCircuit) -> cirq.FrozenCircuit:
 
     Returns
     -------
-    cirq.FrozenCircuit
-        The circuit itself where nothing changes; otherwise with its subcircuits unrolled.
+    circuit : cirq.FrozenCircuit
+        The circuit itself if its symbols have no assumptions and its constants are numbers;
+        otherwise the circuit with such symbols and constants, and its subcircuits unrolled.
+    flat : FlatCircuit
+        The same circuit flattened.
 
     Raises
     ------
     ValueError
-        If a constant has no finite value.
+        If a constant has no finite value, or an operation keeps symbols when they are given
+        values.
     """
-    changes = 0
-
-    def exchange(expression: sympy.Expr) -> sympy.Expr | complex:
-        nonlocal changes
-        result = _plain(expression)
-        changes += result is not expression
-        return result
-
-    result = substitute(unroll(circuit), exchange, exchange)
-    return result if changes else circuit
+    flat = flatten(unroll(circuit))
+    # Cirq takes long to rebuild some gates, so this is done only where it changes something.
+    if all(_plain(expression) is expression for expression in flat.expressions):
+        return circuit, flat
+    circuit = substitute(unroll(circuit), _plain, _plain)
+    return circuit, flatten(circuit)
 
 
 def _plain(expression: sympy.Expr) -> sympy.Expr | complex:

@@ -7,11 +7,12 @@ After Havlíček et al., "Supervised learning with quantum-enhanced feature spac
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import prod
 from typing import Any
 
 import cirq
+import numpy as np
 import sympy
 
 from qkernels.feature_maps.entanglement import pairs, subsets
@@ -27,6 +28,11 @@ _GATES: dict[str, cirq.Gate] = {
     "XX": cirq.XX,
     "YY": cirq.YY,
     "ZZ": cirq.ZZ,
+}
+# Gates U and U† with U P U† = Z.
+_BASES: dict[str, tuple[cirq.Gate, cirq.Gate]] = {
+    "X": (cirq.H, cirq.H),
+    "Y": (cirq.rx(np.pi / 2), cirq.rx(-np.pi / 2)),
 }
 
 
@@ -165,9 +171,9 @@ def pauli(
     Examples
     --------
     >>> print(pauli(2, paulis=("Y", "ZX"), reps=1))
-    0: ───H───Y^(2*x0/pi)───[Z]──────────────────────────────
-                            │
-    1: ───H───Y^(2*x1/pi)───[X]^(2*(pi - x0)*(pi - x1)/pi)───
+    0: ───H───Y^(2*x0/pi)───────@──────────────────────────────────@───────
+                                │                                  │
+    1: ───H───Y^(2*x1/pi)───H───X───Z^(2*(pi - x0)*(pi - x1)/pi)───X───H───
     """
     n = integer(n_features, "n_features", 1)
     words = _words(paulis)
@@ -207,12 +213,22 @@ def _pauli(
     return FeatureMap(cirq.Circuit(layer * integer(reps, "reps", 1)), x, name=name)
 
 
-def _evolution(word: str, qubits: list[cirq.LineQubit], angle: sympy.Expr) -> cirq.Operation:
+def _evolution(word: str, qubits: list[cirq.LineQubit], angle: sympy.Expr) -> cirq.OP_TREE:
     """Return exp(−i angle P / 2) up to a global phase."""
+    turns = angle / sympy.pi
     if word in _GATES:
-        return cirq.pow(_GATES[word], angle / sympy.pi).on(*qubits)
-    dense = cirq.DensePauliString(word).on(*qubits)
-    return cirq.PauliStringPhasor(dense, exponent_neg=angle / sympy.pi, exponent_pos=0)
+        return cirq.pow(_GATES[word], turns).on(*qubits)
+    # A phase on the parity of the qubits, in the basis of the word. The Cirq gate for this,
+    # PauliStringPhasor, takes seconds to build with symbols.
+    rotated = [(_BASES[p], q) for p, q in zip(word, qubits, strict=True) if p != "Z"]
+    parity = [cirq.CNOT(*pair) for pair in pairwise(qubits)]
+    return [
+        [into(q) for (into, _), q in rotated],
+        parity,
+        cirq.Z(qubits[-1]) ** turns,
+        parity[::-1],
+        [back(q) for (_, back), q in rotated],
+    ]
 
 
 def iqp(

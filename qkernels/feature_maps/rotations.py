@@ -46,7 +46,7 @@ def angle(n_features: int, axis: str = "X", reps: int = 1) -> FeatureMap:
     1: ───Ry(x1)───
     """
     n = integer(n_features, "n_features", 1)
-    if axis not in _AXES:
+    if axis not in tuple(_AXES):
         raise ValueError(f"expected axis to be 'X', 'Y' or 'Z', got {axis!r}")
     x, qubits = numbered("x", n), cirq.LineQubit.range(n)
     layer = [_AXES[axis](x[i])(qubits[i]) for i in range(n)]
