@@ -56,10 +56,11 @@ class Evaluator(Protocol):
     def restore(self, arrays: Mapping[str, np.ndarray]) -> Prepared:
         """Return the prepared points whose `arrays()` these are."""
 
-    def fidelities(
-        self, a: Prepared, b: Prepared | None = None, *, return_std: bool = False
-    ) -> Any:
-        """Return |⟨a_i|b_j⟩|² of shape (len(a), len(b)); `b` None or `a`: symmetric."""
+    def fidelities(self, a: Any, b: Any = None, *, return_std: bool = False) -> Any:
+        """Return |⟨a_i|b_j⟩|² of shape (len(a), len(b)); `b` None or `a`: symmetric.
+
+        Both were prepared by this evaluator, from one feature map and one set of parameters.
+        """
 
     def expectations(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import cirq
 import numpy as np
@@ -37,7 +37,7 @@ def check_points(X: Any, Y: Any = None, *, owner: str) -> list[np.ndarray]:
 def resolve_evaluator(evaluator: Any) -> Evaluator:
     """Return the evaluator to compute with; None stands for the shared exact one."""
     if evaluator is None:
-        return cast(Evaluator, default_evaluator())
+        return default_evaluator()
     if isinstance(evaluator, type) or not isinstance(evaluator, Evaluator):
         raise TypeError(
             "evaluator must be None (the shared exact evaluator) or an object with the methods "
