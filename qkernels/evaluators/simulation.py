@@ -16,10 +16,13 @@ from qkernels.compilation.program import PHASES, ROTATE, Program
 from qkernels.loops import embedding, expectations
 from qkernels.loops.jit import exclusive, thread_count
 from qkernels.loops.lanes import lane_count
+from qkernels.memory import available_memory
 
 # A parallel loop cannot be interrupted: one call is given about this much work.
 _SECONDS_A_CALL = 0.1
 _SECONDS_AN_AMPLITUDE = 1e-9
+# Below so many bytes nobody asks how much memory is left.
+_MODEST_ROOM = 10**8
 
 
 class Simulation:
@@ -107,12 +110,20 @@ class Simulation:
         return state[:, 0]
 
     def _room(self, program: Program, workers: int) -> np.ndarray:
-        rows = room_rows(self._component, program)
+        rows = _room_rows(self._component, program)
         return np.empty((workers, rows, lane_count(self._dtype)), self._dtype)
+
+    def _affordable_workers(self, program: Program) -> int:
+        """Return the number of threads, or fewer where wide registers would fill the memory."""
+        size = room_size(self._component, program, self._dtype)
+        if thread_count() * size < _MODEST_ROOM:
+            return thread_count()
+        spare = (available_memory() or 0) // 4
+        return min(thread_count(), max(1, spare // size))
 
     def _run(self, run: Callable[[np.ndarray, np.ndarray], None], program: Program) -> None:
         n_blocks = -(-len(self._slots) // lane_count(self._dtype))
-        room = self._room(program, min(thread_count(), n_blocks))
+        room = self._room(program, min(self._affordable_workers(program), n_blocks))
         for blocks in self._calls(program, n_blocks, len(room)):
             with exclusive():
                 run(blocks, room)
@@ -128,7 +139,12 @@ class Simulation:
             yield np.array([first, min(first + step, n_blocks)])
 
 
-def room_rows(component: Component, program: Program) -> int:
+def _room_rows(component: Component, program: Program) -> int:
     """Return how many rows of lanes one worker needs."""
     n_slots = len(component.slots.constants)
     return 2 * 2**component.n_qubits + 2 * int(program.level_rows[-1]) + 3 * n_slots + 1
+
+
+def room_size(component: Component, program: Program, dtype: np.dtype) -> int:
+    """Return how many bytes one worker needs."""
+    return _room_rows(component, program) * lane_count(dtype) * dtype.itemsize

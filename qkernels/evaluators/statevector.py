@@ -11,7 +11,7 @@ import numpy as np
 from qkernels.compilation import CompiledCircuit, compile_feature_map
 from qkernels.evaluators.cache import RowCache
 from qkernels.evaluators.observables import measure
-from qkernels.evaluators.simulation import Simulation, room_rows
+from qkernels.evaluators.simulation import Simulation, room_size
 from qkernels.evaluators.states import PreparedStates
 from qkernels.feature_maps import FeatureMap
 from qkernels.loops import overlaps
@@ -264,9 +264,8 @@ class StatevectorEvaluator:
     def _require_room(
         self, compiled: CompiledCircuit, n_bytes: int = 0, what: str = "the simulation"
     ) -> None:
-        row = lane_count(self._dtype) * self._dtype.itemsize
-        room = max(row * room_rows(c, c.main) for c in compiled.components)
-        require_memory(n_bytes + thread_count() * room, what, _ADVICE)
+        room = max(room_size(c, c.main, self._dtype) for c in compiled.components)
+        require_memory(n_bytes + room, what, _ADVICE)
 
 
 _ADVICE = (
