@@ -1,0 +1,165 @@
+"""New processes of qkernels: the time to a first Gram matrix, and peak memory.
+
+Run as a script, this file is such a process: it measures itself and prints JSON. Only the
+standard library is imported at the top, so that the script can time the import of Cirq.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+# ---------------------------------------------------------------- asking for a process
+
+
+def first_grams(variables: dict[str, str], repetitions: int) -> dict[str, float]:
+    """Measure a first Gram matrix with a cold and with a warm Numba cache.
+
+    Parameters
+    ----------
+    variables : dict
+        Environment that bounds the thread pools.
+    repetitions : int
+        Processes with a warm cache; one has a cold cache.
+
+    Returns
+    -------
+    dict
+        Seconds: "import cirq", and beyond it "cold" and "warm" (median), our import included.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        own_cache = variables | {"NUMBA_CACHE_DIR": cache}
+        _run("imports", {}, own_cache)  # reads the files once, compiles nothing
+        cold = _run("first", {}, own_cache)
+        warm = [_run("first", {}, own_cache) for _ in range(repetitions)]
+    return {
+        "import cirq": median(run["import cirq"] for run in warm),
+        "cold": cold["beyond"],
+        "warm": median(run["beyond"] for run in warm),
+        "warm least": min(run["beyond"] for run in warm),
+        "warm greatest": max(run["beyond"] for run in warm),
+    }
+
+
+def memory(variables: dict[str, str], *, quick: bool = False) -> list[dict[str, Any]]:
+    """Measure peak memory of a middling Gram matrix, a large one, and projected features.
+
+    Parameters
+    ----------
+    variables : dict
+        Environment that bounds the thread pools.
+    quick : bool
+        Small sizes.
+
+    Returns
+    -------
+    list of dict
+        For each: what, N, n, seconds, bytes "needed" for states and result, "over" the resident
+        size after a small first call, and "peak" of the process; or an "error".
+    """
+    large = ("gram", 2000, 8) if quick else ("gram", 20000, 8)
+    middle = ("gram", 1000, 10) if quick else ("gram", 4000, 12)
+    projected = ("features", 50, 16) if quick else ("features", 500, 20)
+    return [_measure_memory(what, variables) for what in (middle, large, projected)]
+
+
+def _measure_memory(what: tuple[str, int, int], variables: dict[str, str]) -> dict[str, Any]:
+    sizes = dict(zip(("what", "n_points", "n_qubits"), what, strict=True))
+    try:
+        return sizes | _run("memory", sizes, variables)
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr or "").strip().splitlines()[-1:] or ["no message"]
+        return sizes | {"error": f"exit code {error.returncode}: {last[0]}"}
+
+
+def _run(measurement: str, sizes: dict[str, Any], variables: dict[str, str]) -> dict[str, float]:
+    command = [sys.executable, "-m", f"{__package__}.fresh", measurement, json.dumps(sizes)]
+    environment = os.environ | variables | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+# ---------------------------------------------------------------- being the process
+
+
+def _imports() -> dict[str, float]:
+    import cirq  # noqa: F401
+
+    import qkernels  # noqa: F401
+
+    return {}
+
+
+def _first() -> dict[str, float]:
+    start = time.perf_counter()
+    import cirq  # noqa: F401
+
+    imported = time.perf_counter()
+    import qkernels as qk
+
+    gram = qk.FidelityKernel(qk.feature_maps.zz(4))(_points(20, 4))
+    done = time.perf_counter()
+    _require(gram.shape == (20, 20))
+    return {"import cirq": imported - start, "beyond": done - imported}
+
+
+def _memory(what: str, n_points: int, n_qubits: int) -> dict[str, float]:
+    import qkernels as qk
+
+    feature_map = qk.feature_maps.zz(n_qubits)
+    if what == "gram":
+        compute, columns = qk.FidelityKernel(feature_map), n_points
+        states = 16 * n_points * 2**n_qubits
+    else:
+        compute, columns = qk.ProjectedFeatures(feature_map).fit_transform, 3 * n_qubits
+        states = 0  # they are streamed
+    compute(_points(20, n_qubits))
+    resident, start = _resident_bytes(), time.perf_counter()
+    result = compute(_points(n_points, n_qubits))
+    seconds, peak = time.perf_counter() - start, _peak_bytes()
+    _require(result.shape == (n_points, columns))
+    needed = states + 8 * n_points * columns
+    return {"seconds": seconds, "needed": needed, "over": peak - resident, "peak": peak}
+
+
+def _points(n_points: int, n_qubits: int) -> Any:
+    import numpy as np
+
+    return np.random.default_rng(n_points).uniform(0.0, 6.0, (n_points, n_qubits))
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise RuntimeError("the result has the wrong shape")
+
+
+def _resident_bytes() -> int:
+    return _status("VmRSS") or _peak_bytes()
+
+
+def _peak_bytes() -> int:
+    """Return the peak of the resident size.
+
+    Linux lets `ru_maxrss` begin at the size of the parent process, its own record does not.
+    """
+    unit = 1 if sys.platform == "darwin" else 1024
+    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _status(name: str) -> int:
+    path = Path("/proc/self/status")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((int(x.split()[1]) * 1024 for x in lines if x.startswith(name + ":")), 0)
+
+
+if __name__ == "__main__":
+    measurements = {"imports": _imports, "first": _first, "memory": _memory}
+    print(json.dumps(measurements[sys.argv[1]](**json.loads(sys.argv[2]))))

@@ -1,0 +1,75 @@
+"""qkernels itself, with its cache turned off."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+from ..works import GAMMA, LAYERS, Work, offsets, ring
+from .base import Job, Peer
+
+
+class Qkernels(Peer):
+    """The package under test."""
+
+    key = "qkernels"
+    label = "qkernels"
+    package = "qkernels"
+    distribution = "qkernels"
+    tasks = ("gram", "states", "projected", "overlaps")
+
+    def version(self) -> str:
+        """Return the version installed, or say that the package is used from a checkout."""
+        try:
+            return super().version()
+        except metadata.PackageNotFoundError:
+            return "checkout"
+
+    def remark(self, work: Work) -> str:
+        """Say what preparing states leaves out."""
+        if work.task != "states":
+            return ""
+        return "leaves out the last ring of CZ: all points share it, so no fidelity can see it"
+
+    def prepare(self, work: Work) -> Job:
+        """Build the feature map and the kernel."""
+        import qkernels as qk
+
+        evaluator = qk.StatevectorEvaluator(precision="double", cache_size="0MB")
+        if work.feature_map == "zz":
+            feature_map, parameters = qk.feature_maps.zz(work.n_qubits), None
+        else:
+            feature_map, parameters = _layered(work.n_qubits), offsets(work.n_qubits).ravel()
+
+        def embed(X):
+            return evaluator.embed(feature_map, X, parameters)
+
+        def block(prepared, rows):
+            return evaluator.fidelities(prepared[rows])
+
+        if work.task == "states":
+            return Job(run=embed, block=block)
+        if work.task == "overlaps":
+            return Job(load=embed, run=evaluator.fidelities)
+        if work.task == "projected":
+            return Job(run=qk.ProjectedKernel(feature_map, gamma=GAMMA, evaluator=evaluator))
+        return Job(run=qk.FidelityKernel(feature_map, evaluator=evaluator))
+
+
+def _layered(n_qubits: int) -> Any:
+    """Return the layered circuit as a feature map with its offsets as parameters."""
+    import cirq
+    import sympy
+
+    import qkernels as qk
+
+    x = sympy.symbols(f"x:{n_qubits}")
+    t = sympy.symbols(f"t:{LAYERS * n_qubits * 2}")
+    qubits = cirq.LineQubit.range(n_qubits)
+    circuit = cirq.Circuit()
+    for layer in range(LAYERS):
+        for q, qubit in enumerate(qubits):
+            k = 2 * (layer * n_qubits + q)
+            circuit += [cirq.ry(x[q] + t[k])(qubit), cirq.rz(x[q] + t[k + 1])(qubit)]
+        circuit += [cirq.CZ(qubits[i], qubits[j]) for i, j in ring(n_qubits)]
+    return qk.FeatureMap(circuit, features=x, parameters=t)

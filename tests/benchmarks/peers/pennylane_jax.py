@@ -1,0 +1,43 @@
+"""PennyLane's default.qubit compiled by JAX: one function from points to the result, jit and vmap.
+
+Of the forms tried (CNOT·P·CNOT, CNOT·RZ·CNOT, MultiRZ, controlled phases, IsingZZ; blocks of
+points, `lax.map`, broadcasting instead of vmap) IsingZZ over all points at once was the fastest.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from ..works import Work
+from .base import Job, Peer
+from .jax_job import compiled_job, jax_in_double_precision
+from .pennylane import angles_of, apply
+
+
+class PennylaneJax(Peer):
+    """jit(vmap(qnode)), the Gram matrix inside jit."""
+
+    key = "pennylane-jax"
+    label = "PennyLane + JAX"
+    package = "pennylane"
+    distribution = "pennylane"
+    tasks = ("gram", "states")
+    compiles = True
+
+    def version(self) -> str:
+        """Return the versions of PennyLane and JAX."""
+        return f"{super().version()}, jax {metadata.version('jax')}"
+
+    def prepare(self, work: Work) -> Job:
+        """Make the function; JAX compiles it when it is called."""
+        jax = jax_in_double_precision()
+        import pennylane as qml
+
+        device = qml.device("default.qubit", wires=work.n_qubits)
+
+        @qml.qnode(device, interface="jax", diff_method=None)
+        def node(*angles):
+            apply(work, angles, ising=True)
+            return qml.state()
+
+        return compiled_job(work, lambda X: jax.vmap(node)(*angles_of(work, X)))

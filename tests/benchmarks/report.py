@@ -1,0 +1,234 @@
+"""Turns outcomes into tables, as text and as Markdown, and into JSON.
+
+Pure functions from outcomes to strings and plain data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from . import outcomes
+from .outcomes import Outcome, Record, Spread, best_other, by_pairs, rates, ratios, spread
+from .peers import OURS, PEERS, RATE
+from .peers.blas import ORDER
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, a header, rows of cells, and lines below them."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    remarks: list[str]
+
+    def text(self) -> str:
+        """Return the table for a terminal, columns aligned."""
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[k]) for line in lines) for k in range(len(self.header))]
+        body = [_aligned(line, widths) for line in lines]
+        rule = "-" * len(max(body, key=len))
+        return "\n".join([self.title, rule, body[0], rule, *body[1:], *self.remarks])
+
+    def markdown(self) -> str:
+        """Return the table as Markdown, numbers to the right."""
+        align = "|".join([":--", *["--:"] * (len(self.header) - 1)])
+        rows = ["| " + " | ".join(row) + " |" for row in self.rows]
+        head = ["| " + " | ".join(self.header) + " |", f"|{align}|"]
+        remarks = [f"- {remark}" for remark in self.remarks]
+        return "\n".join([f"### {self.title}", "", *head, *rows, "", *remarks]).rstrip()
+
+
+def agreement(checked: list[Outcome]) -> Table:
+    """Return the table of the check that comes first.
+
+    Parameters
+    ----------
+    checked : list of Outcome
+        As `runner.check` returns them.
+    """
+    rows, trouble = [], []
+    for outcome in checked:
+        work = outcome.work
+        for record in outcome.records:
+            if PEERS[record.peer].key == RATE:
+                continue
+            said = "agrees" if record.status == outcomes.TIMED else record.status
+            rows.append((_label(record), f"{work.task}, {work.feature_map}", _small(record), said))
+            if record.status != outcomes.TIMED:
+                trouble.append(f"{_label(record)}: {record.status} {record.error}".rstrip())
+    summary = "All agree with the reference to 1e-6 (single precision: 1e-4)."
+    if trouble:
+        summary = "All others agree with the reference to 1e-6 (single precision: 1e-4)."
+    header = ("package", "work", "largest difference", "outcome")
+    title = "Agreement on 6 points × 4 qubits"
+    return Table(title, header, rows, [*dict.fromkeys(trouble), summary])
+
+
+def timing(outcome: Outcome) -> Table:
+    """Return the table of one work.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        As `runner.measure` returns it.
+    """
+    ours = outcome.of(OURS)
+    header = (
+        "package",
+        "median",
+        "least – greatest",
+        "times ours",
+        "runs",
+        "first call",
+        "differs",
+    )
+    rows = [_row(record, outcome, ours) for record in _batched(outcome)]
+    return Table(outcome.work.title, header, rows, [*_remarks(outcome), *_rate_lines(outcome)])
+
+
+def first_gram(times: dict[str, float]) -> Table:
+    """Return the table of the first Gram matrix in a new process."""
+    warm = Spread(times["warm"], times["warm least"], times["warm greatest"])
+    rows = [
+        ("import cirq alone", seconds(times["import cirq"])),
+        ("beyond it, Numba cache cold", seconds(times["cold"])),
+        ("beyond it, Numba cache warm", f"{seconds(warm.median)} ({_range(warm)})"),
+    ]
+    title = "First Gram matrix in a new process, 20 points × 4 qubits"
+    return Table(title, ("step", "time"), rows, [])
+
+
+def memory(measured: list[dict[str, Any]]) -> Table:
+    """Return the table of peak memory."""
+    rows = [_memory_row(entry) for entry in measured]
+    header = ("work", "time", "states + result", "over a small call", "share", "process peak")
+    remarks = [f"{_what(entry)}: {entry['error']}" for entry in measured if "error" in entry]
+    return Table("Peak memory", header, rows, remarks)
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as plain data."""
+    return asdict(outcome)
+
+
+def seconds(value: float) -> str:
+    """Return a time in words: 41.2 ms, 3.10 s.
+
+    Parameters
+    ----------
+    value : float
+        Seconds.
+    """
+    if value != value:
+        return "–"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size or unit == "µs":
+            return f"{_three_digits(value / size)} {unit}"
+    raise AssertionError("unreachable")
+
+
+def _three_digits(value: float) -> str:
+    return (
+        f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+    )
+
+
+def _row(record: Record, outcome: Outcome, ours: Record | None) -> tuple[str, ...]:
+    if record.status != outcomes.TIMED or not record.seconds:
+        return (_label(record), record.status, "", "", "", seconds(record.first), _small(record))
+    times = spread(record.seconds)
+    runs = str(len(record.seconds)) + ("" if record.warmed else " (first)")
+    ratio = "" if ours is None or record is ours else _ratio(ours.seconds, record.seconds)
+    shown = _range(times) if len(record.seconds) > 1 else ""
+    first = seconds(record.first)
+    return (_label(record), seconds(times.median), shown, ratio, runs, first, _small(record))
+
+
+def _remarks(outcome: Outcome) -> list[str]:
+    best, ours = best_other(outcome, OURS, (RATE,)), outcome.of(OURS)
+    lines = []
+    if best is not None and ours is not None:
+        ratio = _ratio(ours.seconds, best.seconds)
+        lines.append(f"Best other package: {_label(best)}, {ratio} times the time of qkernels.")
+    lines += [_pair_line(record, outcome, ours) for record in _pairwise(outcome)]
+    for record in outcome.records:
+        remark = PEERS[record.peer].remark(outcome.work)
+        if remark and record.status == outcomes.TIMED:
+            lines.append(f"{_label(record)}: {remark}.")
+        if record.status != outcomes.TIMED:
+            lines.append(f"{_label(record)}: {record.status}. {record.error}".rstrip())
+    return lines
+
+
+def _pair_line(record: Record, outcome: Outcome, ours: Record | None) -> str:
+    total = by_pairs(record, outcome.work.n_points)
+    ratio = "" if ours is None else f", {_ratio(ours.seconds, total)} times the time of qkernels"
+    return (
+        f"Footnote: {_label(record)} runs a circuit for each pair. It took "
+        f"{seconds(spread(record.seconds).median)} for {record.n_points} points; extrapolated by "
+        f"the number of pairs, not measured: {seconds(spread(total).median)}{ratio}."
+    )
+
+
+def _rate_lines(outcome: Outcome) -> list[str]:
+    if outcome.work.task != "overlaps":
+        return []
+    lines = []
+    for record in outcome.records:
+        rate = rates(outcome, record.peer, RATE, ORDER) if record.peer != RATE else None
+        if rate is not None:
+            share = f"{rate.median:.2f} ({rate.least:.2f} – {rate.greatest:.2f})"
+            lines.append(f"{_label(record)}: {share} of the dgemm rate, counted as 4·N²·2ⁿ flops.")
+    return lines
+
+
+def _batched(outcome: Outcome) -> list[Record]:
+    """Return the records of the table proper, the fastest first, those without times last."""
+    records = [r for r in outcome.records if r not in _pairwise(outcome)]
+    return sorted(records, key=lambda r: spread(r.seconds).median if r.seconds else float("inf"))
+
+
+def _pairwise(outcome: Outcome) -> list[Record]:
+    return [r for r in outcome.records if PEERS[r.peer].most_points and r.seconds]
+
+
+def _ratio(ours: list[float], theirs: list[float]) -> str:
+    ratio = ratios(ours, theirs)
+    digits = [_three_digits(value) for value in (ratio.median, ratio.least, ratio.greatest)]
+    return "{} ({} – {})".format(*digits)
+
+
+def _range(times: Spread) -> str:
+    return f"{seconds(times.least)} – {seconds(times.greatest)}"
+
+
+def _label(record: Record) -> str:
+    return PEERS[record.peer].label
+
+
+def _small(record: Record) -> str:
+    return "–" if record.deviation != record.deviation else f"{record.deviation:.0e}"
+
+
+def _memory_row(entry: dict[str, Any]) -> tuple[str, ...]:
+    if "error" in entry:
+        return (_what(entry), "failed", "", "", "", "")
+    share = f"{entry['over'] / entry['needed']:.3f}" if entry["what"] == "gram" else ""
+    needed, over, peak = (f"{entry[name] / 1e6:.0f} MB" for name in ("needed", "over", "peak"))
+    needed = needed if share else "streamed"
+    return (_what(entry), seconds(entry["seconds"]), needed, over, share, peak)
+
+
+def _what(entry: dict[str, Any]) -> str:
+    name = {"gram": "Gram matrix", "features": "projected features"}[entry["what"]]
+    return f"{name}, {entry['n_points']} points × {entry['n_qubits']} qubits"
+
+
+def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
+    first, *rest = [
+        cell.ljust(w) if k == 0 else cell.rjust(w)
+        for k, (cell, w) in enumerate(zip(line, widths, strict=True))
+    ]
+    return "  ".join([first, *rest]).rstrip()
