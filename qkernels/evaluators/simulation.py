@@ -6,7 +6,7 @@ Ctrl-C. Which points are wanted, and what is kept of them, is the evaluator's bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +20,9 @@ from qkernels.memory import available_memory
 
 # A parallel loop cannot be interrupted: one call is given about this much work.
 _SECONDS_A_CALL = 0.1
-_SECONDS_AN_AMPLITUDE = 1e-9
+_SECONDS_A_NUMBER = 5e-10
+# Less work than this is done before a second thread has woken up.
+_SECONDS_WORTH_A_THREAD = 2e-4
 # Below so many bytes nobody asks how much memory is left.
 _MODEST_ROOM = 10**8
 
@@ -96,7 +98,7 @@ class Simulation:
             return start
         state = np.empty((2, 1, self._size), self._dtype)
         room = self._room(program, 1)
-        with exclusive():
+        with exclusive(1):
             embedding.embed(
                 state[0],
                 state[1],
@@ -113,6 +115,19 @@ class Simulation:
         rows = _room_rows(self._component, program)
         return np.empty((workers, rows, lane_count(self._dtype)), self._dtype)
 
+    def _run(self, run: Callable[[np.ndarray, np.ndarray], None], program: Program) -> None:
+        """Call a loop on all blocks, some at a time."""
+        n_blocks = -(-len(self._slots) // lane_count(self._dtype))
+        seconds = self._seconds_a_block(program)
+        workers = min(self._affordable_workers(program), n_blocks)
+        if n_blocks * seconds < _SECONDS_WORTH_A_THREAD:
+            workers = 1
+        room = self._room(program, workers)
+        step = max(1, int(_SECONDS_A_CALL / seconds)) * workers
+        for first in range(0, n_blocks, step):
+            with exclusive(workers):
+                run(np.array([first, min(first + step, n_blocks)]), room)
+
     def _affordable_workers(self, program: Program) -> int:
         """Return the number of threads, or fewer where wide registers would fill the memory."""
         size = room_size(self._component, program, self._dtype)
@@ -121,22 +136,13 @@ class Simulation:
         spare = (available_memory() or 0) // 4
         return min(thread_count(), max(1, spare // size))
 
-    def _run(self, run: Callable[[np.ndarray, np.ndarray], None], program: Program) -> None:
-        n_blocks = -(-len(self._slots) // lane_count(self._dtype))
-        room = self._room(program, min(self._affordable_workers(program), n_blocks))
-        for blocks in self._calls(program, n_blocks, len(room)):
-            with exclusive():
-                run(blocks, room)
-
-    def _calls(self, program: Program, n_blocks: int, workers: int) -> Iterator[np.ndarray]:
-        """Yield ranges of blocks, each about `_SECONDS_A_CALL` of work."""
+    def _seconds_a_block(self, program: Program) -> float:
+        """Return a rough estimate, enough to pace calls."""
         opcodes = program.instructions[:, 0]
         visits = 2 + np.sum(opcodes == ROTATE) + 2 * np.sum(opcodes == PHASES)
         visits += np.sum(2.0 ** program.matrix_layouts[:, 0])
-        seconds = visits * self._size * lane_count(self._dtype) * _SECONDS_AN_AMPLITUDE
-        step = max(1, int(_SECONDS_A_CALL / seconds)) * workers
-        for first in range(0, n_blocks, step):
-            yield np.array([first, min(first + step, n_blocks)])
+        numbers = visits * self._size + 20 * len(self._component.slots.constants)
+        return float(numbers * lane_count(self._dtype) * _SECONDS_A_NUMBER)
 
 
 def _room_rows(component: Component, program: Program) -> int:

@@ -23,7 +23,9 @@ from qkernels.tiles import tiles
 _DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
 _TILE_EDGE = 160
 # A parallel loop cannot be interrupted: one call is given about this much work.
-_FLOPS_A_CALL = 4e9
+_FLOPS_A_CALL = 4 * 10**9
+# Less work than this is done before another thread has woken up.
+_FLOPS_WORTH_A_THREAD = 10**7
 _caches: dict[tuple, RowCache] = {}
 
 
@@ -297,10 +299,11 @@ def _multiply_fidelities(gram: np.ndarray, planes: list[np.ndarray], symmetric: 
     todo = tiles(len(gram), gram.shape[1], _TILE_EDGE, symmetric=symmetric)
     edge = int(max(np.max(todo[:, 1] - todo[:, 0]), np.max(todo[:, 3] - todo[:, 2])))
     lanes = lane_count(planes[0].dtype)
-    workers = min(thread_count(), len(todo))
+    flops = 8 * edge * edge * planes[0].shape[1]
+    workers = min(thread_count(), len(todo), -(-flops * len(todo) // _FLOPS_WORTH_A_THREAD))
     rooms = np.empty((workers, overlaps.room_size(edge, lanes)), planes[0].dtype)
-    step = max(1, int(_FLOPS_A_CALL / (8 * edge * edge * planes[0].shape[1]))) * workers
+    step = max(1, _FLOPS_A_CALL // flops) * workers
     for first in range(0, len(todo), step):
         part = todo[first : first + step]
-        with exclusive():
+        with exclusive(workers):
             overlaps.multiply_fidelities(gram, *planes, part, symmetric, rooms, lanes)

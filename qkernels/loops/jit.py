@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numba
-import scipy.linalg  # noqa: F401 - loads the BLAS that Numba calls, before it is looked up
-import threadpoolctl
 
 # Sums may be reassociated and contracted for speed; NaN and inf keep their meaning, because a
 # NaN that vanishes in a loop would come out as a plausible kernel value.
@@ -84,7 +82,6 @@ class _Pool:
     """The process's one pool of threads: who is in it, and whether a fork has broken it."""
 
     def __init__(self) -> None:
-        self.controller = threadpoolctl.ThreadpoolController().select(user_api="blas")
         self.used = False
         self.broken = False
         self.renew_lock()
@@ -112,11 +109,11 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def exclusive() -> Iterator[None]:
-    """Enter a parallel loop: alone in this process, and with BLAS held to one thread.
+def exclusive(threads: int) -> Iterator[None]:
+    """Enter a parallel loop: alone in this process, with so many threads.
 
-    Threads of BLAS would spin on the cores that the loop's own threads need, and two Python
-    threads inside one loop abort the process under Numba's workqueue layer.
+    Two Python threads inside one loop abort the process under Numba's workqueue layer. Threads
+    beyond those that have work would still have to be waited for.
 
     Raises
     ------
@@ -128,9 +125,14 @@ def exclusive() -> Iterator[None]:
             "this process was forked after OpenMP threads had started, and they cannot run in it; "
             "start processes with the 'spawn' or 'forkserver' method, or with joblib's loky"
         )
-    with _pool.lock, _pool.controller.limit(limits=1):
-        yield
-        _pool.used = True
+    with _pool.lock:
+        before = numba.get_num_threads()
+        numba.set_num_threads(min(threads, before))
+        try:
+            yield
+        finally:
+            numba.set_num_threads(before)
+            _pool.used = True
 
 
 def thread_count() -> int:
