@@ -5,6 +5,7 @@ Plain data and pure functions; nothing here starts a process or prints.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -140,13 +141,13 @@ def rates(outcome: Outcome, peer: str, product: str, order: int) -> Spread | Non
     return Spread(*(factor * value for value in vars(relative).values()))
 
 
-def best_other(outcome: Outcome, ours: str, left_out: tuple[str, ...] = ()) -> Record | None:
-    """Return the record with the least median time among the other packages."""
+def best(outcome: Outcome, peers: Collection[str]) -> Record | None:
+    """Return the record of a whole work with the least median time among some packages."""
     others = [
         record
         for record in outcome.records
         if record.status == TIMED
-        and record.peer not in (ours, *left_out)
+        and record.peer in peers
         and record.n_points == outcome.work.n_points
     ]
     return min(others, key=lambda record: median(record.seconds), default=None)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from . import outcomes
-from .outcomes import Outcome, Record, Spread, best_other, by_pairs, rates, ratios, spread
+from .outcomes import Outcome, Record, Spread, best, by_pairs, rates, ratios, spread
 from .peers import OURS, PEERS, RATE
 from .peers.blas import ORDER
 
@@ -147,11 +147,8 @@ def _row(record: Record, outcome: Outcome, ours: Record | None) -> tuple[str, ..
 
 
 def _remarks(outcome: Outcome) -> list[str]:
-    best, ours = best_other(outcome, OURS, (RATE,)), outcome.of(OURS)
-    lines = []
-    if best is not None and ours is not None:
-        ratio = _ratio(ours.seconds, best.seconds)
-        lines.append(f"Best other package: {_label(best)}, {ratio} times the time of qkernels.")
+    ours = outcome.of(OURS)
+    lines = _best_lines(outcome, ours)
     lines += [_pair_line(record, outcome, ours) for record in _pairwise(outcome)]
     for record in outcome.records:
         remark = PEERS[record.peer].remark(outcome.work)
@@ -159,6 +156,19 @@ def _remarks(outcome: Outcome) -> list[str]:
             lines.append(f"{_label(record)}: {remark}.")
         if record.status != outcomes.TIMED:
             lines.append(f"{_label(record)}: {record.status}. {record.error}".rstrip())
+    return lines
+
+
+def _best_lines(outcome: Outcome, ours: Record | None) -> list[str]:
+    others = [key for key in PEERS if key not in (OURS, RATE)]
+    packages = best(outcome, [key for key in others if not PEERS[key].by_hand])
+    with_help = best(outcome, [key for key in others if PEERS[key].by_hand])
+    found = (("Best other package", packages), ("With work done by hand", with_help))
+    lines = []
+    for name, record in found:
+        if record is not None and ours is not None:
+            ratio = _ratio(ours.seconds, record.seconds)
+            lines.append(f"{name}: {_label(record)}, {ratio} times the time of qkernels.")
     return lines
 
 

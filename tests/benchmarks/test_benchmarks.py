@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import cirq
 import numpy as np
@@ -208,8 +209,16 @@ def test_best_other_is_a_whole_work_by_another_package():
         Record("qsim", outcomes.FAILED),
         record(RATE, 0.5),
     ]
-    assert outcomes.best_other(Outcome(WORK, records), OURS, (RATE,)).peer == "squlearn"
-    assert outcomes.best_other(Outcome(WORK, records[:1]), OURS) is None
+    others = ["qulacs", "squlearn", "qiskit-pairs", "qsim"]
+    assert outcomes.best(Outcome(WORK, records), others).peer == "squlearn"
+    assert outcomes.best(Outcome(WORK, records[:1]), others) is None
+
+
+def test_work_done_by_hand_is_not_called_a_package():
+    records = [record(OURS, 1.0), record("qulacs-merged", 4.0), record("qulacs", 5.0)]
+    remarks = report.timing(Outcome(WORK, records)).remarks
+    assert remarks[0].startswith("Best other package: qulacs + NumPy, 5.00")
+    assert remarks[1].startswith("With work done by hand: qulacs, phases by hand, 4.00")
 
 
 def test_check_notices_who_disagrees_fails_or_is_missing(team):
@@ -274,6 +283,29 @@ def test_a_station_shows_the_block_that_is_asked_for():
     np.testing.assert_allclose(answer.block, reference.matrix(WORK, X)[np.ix_(rows, rows)])
     assert answer.seconds > 0
     assert Station(Fake()).answer(Order(WORK, X)).block is None
+
+
+def test_processes_answer_and_are_given_up_after_the_limit(settings):
+    work = Work("overlaps", "overlaps", "zz", 5, 3)
+    order = Order(work, works.points(work, 0), np.arange(5))
+    with runner.Team(settings) as team:
+        answer = team.ask("numpy", order)
+        assert not answer.error
+        np.testing.assert_allclose(answer.block, reference.matrix(work, order.X), atol=1e-12)
+    impatient = runner.Settings(**vars(settings) | {"limit": 0.0})
+    with runner.Team(impatient) as team:
+        assert runner.measure(team, ["numpy"], work, impatient, []).records[0].status == (
+            outcomes.TOO_SLOW
+        )
+    assert (settings.output / "numpy.log").exists()
+
+
+def test_a_process_that_ends_is_reported(settings, monkeypatch):
+    monkeypatch.setattr(runner, "serve", sys.exit)
+    with runner.Team(settings) as team:
+        answer = team.ask("numpy", Order(WORK, works.points(WORK, 0)))
+        assert "ended with exit code" in answer.error
+        assert "numpy" not in team._workers
 
 
 def test_thread_variables_bound_every_pool():

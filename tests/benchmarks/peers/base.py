@@ -70,6 +70,8 @@ class Peer:
     """Whether the first call of a size is spent on compiling, and must never be counted."""
     most_points: int | None = None
     """The points it is timed on if it cannot batch; its time is then extrapolated by pairs."""
+    by_hand: bool = False
+    """Whether the user does work that a package would be expected to do."""
     note: str = ""
     """What `remark` says of every work."""
 

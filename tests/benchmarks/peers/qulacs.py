@@ -38,6 +38,7 @@ class QulacsMerged(Peer):
     distribution = "qulacs"
     tasks = ("gram", "projected")
     feature_maps = ("zz",)
+    by_hand = True
     note = "the user multiplies the map's phases in NumPy; qulacs applies the Hadamards"
 
     def prepare(self, work: Work) -> Job:
