@@ -1,0 +1,157 @@
+"""The examples and the README do what they say: files, figures, scores and printed output."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import image
+
+import qkernels as qk
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def run(tmp_path, capsys) -> Callable[..., str]:
+    """Return a function that runs an example into `tmp_path` and returns what it prints."""
+
+    def run(name: str, *arguments: str) -> str:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # where dataclasses look for their module
+        try:
+            spec.loader.exec_module(module)
+            module.main([*arguments, "--quick", "--output", str(tmp_path)])
+        finally:
+            del sys.modules[name]
+        return capsys.readouterr().out
+
+    return run
+
+
+def numbers(line: str) -> list[float]:
+    return [float(number) for number in re.findall(r"-?\d+\.?\d*(?:e[-+]\d+)?", line)]
+
+
+def check_figure(path: Path) -> None:
+    """Check that a figure was written and is not blank."""
+    pixels = image.imread(path)[..., :3]
+    assert min(pixels.shape[:2]) > 400
+    assert pixels.std() > 0.05
+
+
+def test_classify_breast_cancer(run, tmp_path):
+    printed = run("classify_breast_cancer")
+    names = ["ZZ fidelity", "ZZ projected", "IQP fidelity", "IQP projected", "Z fidelity", "RBF"]
+    for name in names:
+        (row,) = re.findall(rf"^{name} +(\d.*)$", printed, re.MULTILINE)
+        mean, spread, test, likeness, gram, search = numbers(row)[:6]
+        assert 0.8 < mean <= 1, row
+        assert 0 <= spread < 0.15, row
+        assert 0.8 < test <= 1, row
+        assert -1 <= likeness <= 1.0001, row
+        assert 0 <= gram < 10_000, row
+        assert 0 <= search < 60, row
+        assert ("length_scale=" if name == "RBF" else "bandwidth=") in row
+        assert ("gamma=" in row) == ("projected" in name)
+    assert "120 training points, 100 test points" in printed
+    assert "8 configurations for each kernel" in printed
+    assert "standard error of 100 points" in printed
+    check_figure(tmp_path / "breast_cancer.png")
+
+
+def test_your_own_circuit(run, tmp_path):
+    printed = run("your_own_circuit")
+    assert "Rz(theta5)" in printed
+    assert "2 features, 6 angles" in printed
+    worst, best = numbers(re.search("worst to the best draw: .*", printed)[0])
+    assert 0.6 < worst <= best <= 1
+    (score, *_) = numbers(re.search("test score: .*", printed)[0])
+    assert 0.75 < score <= 1
+    check_figure(tmp_path / "your_own_circuit.png")
+
+
+def test_gaussian_process(run, tmp_path):
+    printed = run("gaussian_process")
+    tried = re.findall(r"^ +(\d\.\d\d) +(-?\d+\.\d\d)$", printed, re.MULTILINE)
+    (row,) = re.findall(r"^Chebyshev fidelity kernel +(.*)$", printed, re.MULTILINE)
+    likelihood, error, inside = numbers(row)
+    assert likelihood == max(float(value) for _, value in tried)
+    assert error < 0.3
+    assert 60 < inside <= 100
+    assert "FidelityKernel(partial(chebyshev, degree=4), bandwidth=0.28)" in printed
+    check_figure(tmp_path / "gaussian_process.png")
+
+
+@pytest.mark.parametrize("block", ["7", "50", "1000"])
+def test_precompute_gram_of_the_data_that_come_along(run, tmp_path, block):
+    printed = run("precompute_gram", "--block", block)
+    X = qk.datasets.load("ad_hoc")[0][:50]
+    K = np.load(tmp_path / "gram.npy")
+    np.testing.assert_allclose(K, qk.FidelityKernel(qk.feature_maps.zz)(X), atol=1e-12)
+    np.testing.assert_array_equal(K, K.T)
+    assert "50 x 50" in printed
+    assert list(tmp_path.iterdir()) == [tmp_path / "gram.npy"]
+
+
+@pytest.mark.parametrize("suffix", ["npy", "csv"])
+def test_precompute_gram_of_a_file(run, tmp_path, suffix):
+    X = np.random.default_rng(0).uniform(0, 1, (12, 3))
+    path = tmp_path / f"points.{suffix}"
+    np.save(path, X) if suffix == "npy" else np.savetxt(path, X, delimiter=",")
+    arguments = ["--kernel", "projected", "--feature-map", "iqp", "--bandwidth", "0.5"]
+    run("precompute_gram", str(path), *arguments, "--block", "5")
+    expected = qk.ProjectedKernel(qk.feature_maps.iqp, bandwidth=0.5)(X)
+    np.testing.assert_allclose(np.load(tmp_path / "gram.npy"), expected, atol=1e-12)
+
+
+def test_kernel_pca_and_clustering(run, tmp_path):
+    printed = run("kernel_pca_and_clustering")
+    rows = re.findall(r"^FidelityKernel\(.*\) +(0\.\d+) +([\d.]+)% +(-?\d\.\d+)$", printed, re.M)
+    means, shares, indices = np.array(rows, dtype=float).T
+    assert np.all(np.diff(means) < 0)
+    assert np.all(np.diff(shares) < 0)
+    assert indices[0] > 0.85
+    assert indices[-1] < indices[0]
+    check_figure(tmp_path / "kernel_pca.png")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_is_listed_and_tested(path):
+    listed = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    assert f"({path.name})" in listed
+    assert f'run("{path.stem}"' in Path(__file__).read_text(encoding="utf-8")
+    assert len(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))) > 200
+
+
+# -- README
+
+
+def test_readme_code_runs_and_prints_what_it_shows(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict = {}
+    blocks = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", README, re.DOTALL)
+    assert len(blocks) == README.count("```python")
+    for code, shown in blocks:
+        exec(compile(code, "README.md", "exec"), namespace)
+        printed = capsys.readouterr().out
+        assert printed.split() == shown.split()
+
+
+def test_readme_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_readme_names_every_standard_map():
+    for name in qk.feature_maps.__all__:
+        assert f"`{name}`" in README or f"qk.{name}(" in README, name
