@@ -85,9 +85,11 @@ def angle_of(value: Any, numbers: Mapping[str, int]) -> Angle:
     Raises
     ------
     ValueError
-        If the expression is not linear with real coefficients.
+        If the number is not finite, or the expression not linear with real coefficients.
     """
     if not isinstance(value, sympy.Basic):
+        if not math.isfinite(value):
+            raise ValueError(f"expected a finite angle, got {value}")
         return Angle(float(value))
     if value.is_Symbol:
         return Angle(0.0, {numbers[value.name]: 1.0})

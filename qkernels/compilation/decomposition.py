@@ -74,7 +74,7 @@ class Decomposer:
                 try:
                     yield from self.operation(operation)
                 except ValueError as error:
-                    raise ValueError(f"moment {i}: {operation!s}: {error}") from error
+                    raise ValueError(f"moment {i}: {_name(operation)}: {error}") from error
 
     def operation(self, operation: cirq.Operation) -> Iterable[Primitive]:
         """Return the primitives of one operation."""
@@ -135,6 +135,14 @@ class Decomposer:
         yield Unitary(qubits, basis.conj().T, conjugation=True)
         yield from diagonal(qubits, [shift * self.half_turns(gate.exponent) for shift in shifts])
         yield Unitary(qubits, basis, conjugation=True)
+
+
+def _name(operation: cirq.Operation) -> str:
+    """Return an operation's text for a message; matrices, which print as tables, by their class."""
+    text = str(operation)
+    if "\n" not in text:
+        return text
+    return f"{type(operation.gate).__name__}({', '.join(map(str, operation.qubits))})"
 
 
 def _too_many_qubits(count: int) -> str:
