@@ -58,10 +58,14 @@ class Record:
 
 @dataclass
 class Outcome:
-    """All packages on one work, in the order in which they took turns."""
+    """All packages on one work, in the order in which they took turns.
+
+    `busy` is the number of processors that other programs kept busy meanwhile, if it is known.
+    """
 
     work: Work
     records: list[Record]
+    busy: float = float("nan")
 
     def of(self, peer: str) -> Record | None:
         """Return the record of one package if it has times."""

@@ -13,6 +13,9 @@ from .outcomes import Outcome, Record, Spread, best, by_pairs, rates, ratios, sp
 from .peers import OURS, PEERS, RATE
 from .peers.blas import ORDER
 
+QUIET = 0.2
+"""Processors that other programs may keep busy before the report warns."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -85,7 +88,8 @@ def timing(outcome: Outcome) -> Table:
         "differs",
     )
     rows = [_row(record, outcome, ours) for record in _batched(outcome)]
-    return Table(outcome.work.title, header, rows, [*_remarks(outcome), *_rate_lines(outcome)])
+    remarks = [*_remarks(outcome), *_rate_lines(outcome), *_noise_lines(outcome)]
+    return Table(outcome.work.title, header, rows, remarks)
 
 
 def first_gram(times: dict[str, float]) -> Table:
@@ -192,6 +196,13 @@ def _rate_lines(outcome: Outcome) -> list[str]:
             share = f"{rate.median:.2f} ({rate.least:.2f} – {rate.greatest:.2f})"
             lines.append(f"{_label(record)}: {share} of the dgemm rate, counted as 4·N²·2ⁿ flops.")
     return lines
+
+
+def _noise_lines(outcome: Outcome) -> list[str]:
+    if not outcome.busy > QUIET:
+        return []
+    busy = f"{outcome.busy:.1f} processors"
+    return [f"NOT A QUIET MACHINE: other programs kept {busy} busy; do not trust these times."]
 
 
 def _batched(outcome: Outcome) -> list[Record]:

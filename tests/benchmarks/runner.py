@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ import numpy as np
 from . import outcomes, reference, works
 from .outcomes import Outcome, Record
 from .peers import PEERS
+from .quiet import Watch
 from .worker import Answer, Order, serve
 from .works import Work
 
@@ -34,8 +34,8 @@ _POOLS = (
     "RAYON_NUM_THREADS",
     "NPROC",
 )
-# Idle threads of the package before keep a core busy for some hundredths of a second.
-_PAUSE = 0.1
+# Seconds: idle threads of the package before keep a core busy for some hundredths of one.
+_PAUSE = 0.15
 # Seconds below which a call is disturbed by what the package before left behind.
 _FAST = 0.5
 
@@ -88,6 +88,7 @@ class Team:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._workers: dict[str, _Worker] = {}
+        self.watch = Watch()
 
     def __enter__(self) -> Team:
         return self
@@ -98,7 +99,7 @@ class Team:
 
     def ask(self, key: str, order: Order) -> Answer:
         """Hand an order to one package and wait for its answer, an error at worst."""
-        time.sleep(_PAUSE)
+        self.watch.pause(_PAUSE)
         if key not in self._workers:
             self._workers[key] = _Worker(key, self._settings)
         answer = self._workers[key].ask(order, self._settings.limit)
@@ -120,7 +121,7 @@ class _Worker:
         log = str(settings.output / f"{key}.log")
         arguments = (theirs, key, log, _processors(settings.threads))
         self._process = context.Process(target=serve, args=arguments, daemon=True)
-        with _environment(thread_variables(settings.threads)):
+        with _environment(thread_variables(settings.threads) | PEERS[key].variables):
             self._process.start()
         theirs.close()
 
@@ -207,7 +208,7 @@ def measure(
         for record in records:
             if _takes_part(record, repetition, settings):
                 _take_turn(team, record, work, X)
-    return Outcome(work, records)
+    return Outcome(work, records, team.watch.take())
 
 
 def measure_growth(

@@ -18,6 +18,7 @@ from .__main__ import main
 from .outcomes import Outcome, Record
 from .peers import OURS, PEERS, RATE
 from .peers.base import Job, Peer, bloch_vectors, fidelities, projected_gram
+from .quiet import Watch
 from .worker import Order, Station
 from .works import GROUPS, Work
 
@@ -61,6 +62,7 @@ class TeamInOneProcess:
     def __init__(self) -> None:
         self.stations: dict[str, Station] = {}
         self.turns: list[str] = []
+        self.watch = Watch()
 
     def ask(self, key, order):
         self.turns.append(key)
@@ -350,6 +352,21 @@ def test_table_shows_medians_ratios_and_every_trouble():
     assert "sQUlearn: failed. ValueError: nothing works" in text
     assert "TensorCircuit-NG + JAX: not installed." in text
     assert "PennyLane + JAX: over the time limit." in text
+
+
+def test_table_warns_of_a_machine_that_is_not_quiet():
+    found = outcome_with_everything()
+    assert "NOT A QUIET MACHINE" not in report.timing(found).text()
+    found.busy = 1.26
+    assert "other programs kept 1.3 processors busy" in report.timing(found).text()
+
+
+def test_watch_counts_processors_and_starts_anew():
+    watch = Watch()
+    watch.pause(0.05)
+    busy = watch.take()
+    assert math.isnan(busy) or busy >= 0
+    assert math.isnan(watch.take())
 
 
 def test_markdown_has_a_cell_for_each_column():

@@ -9,7 +9,7 @@ from .pennylane import PennylaneBroadcast, PennylanePairs
 from .pennylane_jax import PennylaneJax
 from .qiskit_ml import QiskitPairs, QiskitStates
 from .qsim import Qsim
-from .qulacs import Qulacs, QulacsMerged
+from .qulacs import Qulacs, QulacsMerged, QulacsOneThread
 from .squlearn import Squlearn
 from .tensorcircuit import TensorcircuitJax
 
@@ -24,6 +24,7 @@ PEERS: dict[str, Peer] = {
         PennylaneJax(),
         TensorcircuitJax(),
         Qulacs(),
+        QulacsOneThread(),
         QulacsMerged(),
         PennylaneBroadcast(),
         Squlearn(),
@@ -36,5 +37,5 @@ PEERS: dict[str, Peer] = {
         MatrixProduct(),
     )
 }
-GROWTH_PEERS = (OURS, "qulacs", "qulacs-merged", "tensorcircuit-jax", "pennylane-jax")
+GROWTH_PEERS = (OURS, "qulacs", "qulacs-1", "qulacs-merged", "tensorcircuit-jax", "pennylane-jax")
 """Those that are followed over growing sizes: the fastest of the main works."""

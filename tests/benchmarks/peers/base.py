@@ -6,9 +6,10 @@ Modules of this folder import their package inside `prepare`, so that they can b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata, util
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,8 @@ class Peer:
     """Whether the first call of a size is spent on compiling, and must never be counted."""
     most_points: int | None = None
     """The points it is timed on if it cannot batch; its time is then extrapolated by pairs."""
+    variables: Mapping[str, str] = MappingProxyType({})
+    """Environment that its process needs besides the bounds on threads."""
     by_hand: bool = False
     """Whether the user does work that a package would be expected to do."""
     note: str = ""

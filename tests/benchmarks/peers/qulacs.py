@@ -2,16 +2,22 @@
 
 Of the forms tried this one was the fastest: for the ZZ map CNOT·RZ·CNOT beat Pauli rotations and
 two-qubit diagonal gates; for the layered circuit one U3 a qubit beat RY followed by RZ. Python
-threads do not help, as qulacs keeps the interpreter's lock. The second peer goes further than the
-package does by itself: it multiplies all the phases of a layer in NumPy.
+threads do not help, as qulacs keeps the interpreter's lock. Its own threads start at about 14
+qubits and cost more than they bring on a machine that is not quiet, so that it is timed with all
+threads and with one; the matrix product has all of them in both cases. The third peer goes further
+than the package does by itself: it multiplies all the phases of a layer in NumPy.
 """
 
 from __future__ import annotations
+
+from types import MappingProxyType
 
 import numpy as np
 
 from ..works import LAYERS, Work, layer_angles, pair_angles, pairs, ring
 from .base import Job, Peer, fidelities, projected_gram, state_block
+
+ONE_THREAD = MappingProxyType({"QULACS_NUM_THREADS": "1"})
 
 
 class Qulacs(Peer):
@@ -29,6 +35,14 @@ class Qulacs(Peer):
         return _job(work.task, make(work.n_qubits))
 
 
+class QulacsOneThread(Qulacs):
+    """The same without qulacs' own threads."""
+
+    key = "qulacs-1"
+    label = "qulacs on 1 thread + NumPy"
+    variables = ONE_THREAD
+
+
 class QulacsMerged(Peer):
     """All phases between two layers of Hadamards as one array, made by hand."""
 
@@ -39,6 +53,7 @@ class QulacsMerged(Peer):
     tasks = ("gram", "projected")
     feature_maps = ("zz",)
     by_hand = True
+    variables = ONE_THREAD
     note = "the user multiplies the map's phases in NumPy; qulacs applies the Hadamards"
 
     def prepare(self, work: Work) -> Job:
