@@ -7,7 +7,7 @@ circuits lives in the tests that draw them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -374,8 +374,11 @@ def subcircuits(draw: Callable, targets: list[cirq.Qid]) -> Iterable[cirq.Operat
 @st.composite
 def gate_operations(draw: Callable, targets: list[cirq.Qid]) -> Iterable[cirq.Operation]:
     gate = draw(gates(len(targets)))
-    inverse = cirq.inverse(gate, None) if draw(st.booleans()) else None
-    return [(gate if inverse is None else inverse).on(*targets)]
+    if draw(st.booleans()):
+        gate = cirq.inverse(gate, gate)
+    # Some gates return operations of another class.
+    as_is = draw(st.booleans())
+    return [cirq.GateOperation(gate, targets) if as_is else gate.on(*targets)]
 
 
 KINDS = [*[gate_operations] * 8, pauli_strings, global_phases, pauli_sum_exponentials, subcircuits]
@@ -421,34 +424,24 @@ def symbols_of(circuit: cirq.AbstractCircuit) -> set[str]:
 
 
 @st.composite
-def feature_maps(draw: Callable, max_qubits: int = 6, max_operations: int = 12) -> FeatureMap:
-    """Return a feature map whose circuit uses every feature and parameter it lists."""
-    qubits = draw(st.permutations(cirq.LineQubit.range(draw(st.integers(1, max_qubits)))))
+def feature_maps(
+    draw: Callable, gate_type: type[cirq.Gate], max_qubits: int = 6, max_operations: int = 11
+) -> FeatureMap:
+    """Return a map of a random circuit with one gate of a class somewhere.
+
+    It lists just the symbols that the circuit uses.
+    """
+    size = draw(st.sampled_from(GATES[gate_type][0]))
+    qubits = draw(st.permutations(cirq.LineQubit.range(draw(st.integers(size, max_qubits)))))
     start = [(cirq.Y**0.3)(q) for q in qubits] if draw(st.booleans()) else []
-    body = draw(st.lists(operations(qubits), min_size=1, max_size=max_operations))
+    body = draw(st.lists(operations(qubits), max_size=max_operations))
+    gate = cirq.GateOperation(draw(gates_of(gate_type, size)), qubits[:size])
+    body.insert(draw(st.integers(0, len(body))), [gate])
     circuit = cirq.Circuit(cirq.I.on_each(*qubits), start, body)
     used = symbols_of(circuit)
     features = [s for s in FEATURES if s.name in used]
     parameters = [s for s in PARAMETERS if s.name in used]
     return FeatureMap(circuit, features, parameters)
-
-
-def gate_classes(circuit: cirq.AbstractCircuit) -> Iterator[type[cirq.Gate]]:
-    """Yield the classes in `GATES` whose gates are in a circuit, under any controls."""
-    for operation in unroll(circuit).all_operations():
-        operation = operation.untagged
-        while isinstance(operation, cirq.ControlledOperation):
-            operation = operation.sub_operation.untagged
-        gate = operation.gate
-        while isinstance(gate, cirq.ControlledGate):
-            gate = gate.sub_gate
-        for gate_type in GATES:
-            if type(gate) is gate_type or (gate_type in ABSTRACT and isinstance(gate, gate_type)):
-                yield gate_type
-
-
-# Classes that are drawn through their subclasses.
-ABSTRACT = (cirq.Pauli, cirq.ArithmeticGate)
 
 
 def points(feature_map: FeatureMap, n_points: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
