@@ -46,7 +46,7 @@ class PreparedStates:
         Raises
         ------
         ValueError
-            If an array is missing, has a wrong shape or is not float.
+            If an array is missing, has a wrong shape, or is neither float64 nor float32.
         """
         count, odd = divmod(len(arrays), 2)
         names = {f"{name}{k}" for k in range(count) for name in ("re", "im")}
@@ -61,8 +61,9 @@ class PreparedStates:
                     "expected pairs of equal shape (n_points, 2^n), "
                     f"got {[plane.shape for plane in planes.values()]}"
                 )
-        if len({plane.dtype for plane in planes.values()} | {np.dtype(planes["re0"].dtype)}) > 1:
-            raise ValueError("expected arrays of one dtype")
+        dtypes = sorted({plane.dtype.name for plane in planes.values()})
+        if dtypes not in (["float64"], ["float32"]):
+            raise ValueError(f"expected arrays of float64, or all of float32, got {dtypes}")
         return cls(tuple(shapes))
 
     @classmethod

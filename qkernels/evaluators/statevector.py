@@ -14,18 +14,19 @@ from qkernels.evaluators.observables import measure
 from qkernels.evaluators.simulation import Simulation, room_size
 from qkernels.evaluators.states import PreparedStates
 from qkernels.feature_maps import FeatureMap
+from qkernels.feature_maps.validation import real_array
 from qkernels.loops import overlaps
-from qkernels.loops.jit import exclusive, thread_count
+from qkernels.loops.jit import thread_count
 from qkernels.loops.lanes import lane_count
 from qkernels.memory import parse_size, require_memory
 from qkernels.tiles import tiles
 
 _DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
 _TILE_EDGE = 160
-# A parallel loop cannot be interrupted: one call is given about this much work.
+# A loop cannot be interrupted: one call is given about this much work.
 _FLOPS_A_CALL = 4 * 10**9
 # Less work than this is done before another thread has woken up.
-_FLOPS_WORTH_A_THREAD = 10**7
+_FLOPS_WORTH_A_THREAD = 3 * 10**7
 _caches: dict[tuple, RowCache] = {}
 
 
@@ -127,7 +128,7 @@ class StatevectorEvaluator:
             If the states would not fit; the message says how much they need.
         """
         inputs = _points(inputs)
-        values = None if parameters is None else np.array(parameters, dtype=np.float64)
+        values = None if parameters is None else real_array(parameters, "parameters")
         space = (feature_map, None if values is None else values.tobytes())
         compiled = compile_feature_map(feature_map)
 
@@ -210,6 +211,9 @@ class StatevectorEvaluator:
                 "expected points prepared by one feature map; "
                 f"got parts of dimensions {shapes[0]} and {shapes[1]}"
             )
+        dtypes = [states.parts[0][0].dtype for states in (a, other)]
+        if dtypes[0] != dtypes[1]:
+            raise ValueError(f"expected points of one precision, got {dtypes[0]} and {dtypes[1]}")
         require_memory(
             8 * len(a) * len(other) * (1 + return_std),
             f"a Gram matrix of {len(a)} x {len(other)}",
@@ -217,7 +221,7 @@ class StatevectorEvaluator:
         )
         gram = np.ones((len(a), len(other)))
         for own, others in zip(a.parts, other.parts, strict=True):
-            planes = [np.ascontiguousarray(plane) for plane in (*own, *others)]
+            planes = [_read_only(plane) for plane in (*own, *others)]
             _multiply_fidelities(gram, planes, symmetric)
         return (gram, np.zeros_like(gram)) if return_std else gram
 
@@ -281,7 +285,7 @@ def _restore(precision: str, cache_size: int | str) -> StatevectorEvaluator:
 
 
 def _points(inputs: Any) -> np.ndarray:
-    points = np.ascontiguousarray(inputs, dtype=np.float64)
+    points = np.ascontiguousarray(real_array(inputs, "inputs"))
     if points.ndim != 2 or not len(points):
         raise ValueError(
             f"expected inputs of shape (n_points, n_features), at least one point, "
@@ -290,11 +294,20 @@ def _points(inputs: Any) -> np.ndarray:
     return points
 
 
+def _read_only(plane: np.ndarray) -> np.ndarray:
+    """Return a contiguous view that cannot be written: memory maps then are not another type."""
+    view = np.ascontiguousarray(plane)[:]
+    view.flags.writeable = False
+    return view
+
+
 def _multiply_fidelities(gram: np.ndarray, planes: list[np.ndarray], symmetric: bool) -> None:
     """Multiply a Gram matrix by the fidelities of one part, some tiles at a time.
 
     The planes are the real and imaginary parts of the rows' states, then of the columns'.
     """
+    if not gram.size:
+        return
     # The tiles depend on the shape alone, so that no number of threads changes a bit.
     todo = tiles(len(gram), gram.shape[1], _TILE_EDGE, symmetric=symmetric)
     edge = int(max(np.max(todo[:, 1] - todo[:, 0]), np.max(todo[:, 3] - todo[:, 2])))
@@ -305,5 +318,4 @@ def _multiply_fidelities(gram: np.ndarray, planes: list[np.ndarray], symmetric: 
     step = max(1, _FLOPS_A_CALL // flops) * workers
     for first in range(0, len(todo), step):
         part = todo[first : first + step]
-        with exclusive(workers):
-            overlaps.multiply_fidelities(gram, *planes, part, symmetric, rooms, lanes)
+        overlaps.multiply_fidelities(gram, *planes, part, symmetric, rooms, lanes)
