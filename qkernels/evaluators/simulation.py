@@ -14,15 +14,15 @@ import numpy as np
 from qkernels.compilation.circuit import Component
 from qkernels.compilation.program import PHASES, ROTATE, Program
 from qkernels.loops import embedding, expectations
-from qkernels.loops.jit import exclusive, thread_count
+from qkernels.loops.jit import thread_count
 from qkernels.loops.lanes import lane_count
 from qkernels.memory import available_memory
 
-# A parallel loop cannot be interrupted: one call is given about this much work.
+# A loop cannot be interrupted: one call is given about this much work.
 _SECONDS_A_CALL = 0.1
 _SECONDS_A_NUMBER = 5e-10
 # Less work than this is done before a second thread has woken up.
-_SECONDS_WORTH_A_THREAD = 2e-4
+_SECONDS_WORTH_A_THREAD = 5e-4
 # Below so many bytes nobody asks how much memory is left.
 _MODEST_ROOM = 10**8
 
@@ -96,20 +96,11 @@ class Simulation:
         program = self._component.prefix
         if not len(program.instructions):
             return start
-        state = np.empty((2, 1, self._size), self._dtype)
+        re, im = np.empty((1, self._size), self._dtype), np.empty((1, self._size), self._dtype)
         room = self._room(program, 1)
-        with exclusive(1):
-            embedding.embed(
-                state[0],
-                state[1],
-                self._slots[:1],
-                np.array([0, 1]),
-                room,
-                start,
-                program,
-                *self._tables,
-            )
-        return state[:, 0]
+        block = np.array([0, 1])
+        embedding.embed(re, im, self._slots[:1], block, room, start, program, *self._tables)
+        return np.vstack([re, im])
 
     def _room(self, program: Program, workers: int) -> np.ndarray:
         rows = _room_rows(self._component, program)
@@ -125,8 +116,7 @@ class Simulation:
         room = self._room(program, workers)
         step = max(1, int(_SECONDS_A_CALL / seconds)) * workers
         for first in range(0, n_blocks, step):
-            with exclusive(workers):
-                run(np.array([first, min(first + step, n_blocks)]), room)
+            run(np.array([first, min(first + step, n_blocks)]), room)
 
     def _affordable_workers(self, program: Program) -> int:
         """Return the number of threads, or fewer where wide registers would fill the memory."""

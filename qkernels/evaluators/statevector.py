@@ -26,7 +26,7 @@ _TILE_EDGE = 160
 # A loop cannot be interrupted: one call is given about this much work.
 _FLOPS_A_CALL = 4 * 10**9
 # Less work than this is done before another thread has woken up.
-_FLOPS_WORTH_A_THREAD = 3 * 10**7
+_FLOPS_WORTH_A_THREAD = 10**8
 _caches: dict[tuple, RowCache] = {}
 
 
@@ -311,11 +311,12 @@ def _multiply_fidelities(gram: np.ndarray, planes: list[np.ndarray], symmetric: 
     # The tiles depend on the shape alone, so that no number of threads changes a bit.
     todo = tiles(len(gram), gram.shape[1], _TILE_EDGE, symmetric=symmetric)
     edge = int(max(np.max(todo[:, 1] - todo[:, 0]), np.max(todo[:, 3] - todo[:, 2])))
-    lanes = lane_count(planes[0].dtype)
-    flops = 8 * edge * edge * planes[0].shape[1]
+    a_re, a_im, b_re, b_im = planes
+    lanes = lane_count(a_re.dtype)
+    flops = 8 * edge * edge * a_re.shape[1]
     workers = min(thread_count(), len(todo), -(-flops * len(todo) // _FLOPS_WORTH_A_THREAD))
-    rooms = np.empty((workers, overlaps.room_size(edge, lanes)), planes[0].dtype)
+    rooms = np.empty((workers, overlaps.room_size(edge, lanes)), a_re.dtype)
     step = max(1, _FLOPS_A_CALL // flops) * workers
     for first in range(0, len(todo), step):
         part = todo[first : first + step]
-        overlaps.multiply_fidelities(gram, *planes, part, symmetric, rooms, lanes)
+        overlaps.multiply_fidelities(gram, a_re, a_im, b_re, b_im, part, symmetric, rooms, lanes)

@@ -5,10 +5,8 @@ The scheduling of blocks over threads lives here; what happens to one block is i
 
 from __future__ import annotations
 
-import numba
-
 from qkernels.loops.evolution import evolve, fill_initial, fill_trigonometry
-from qkernels.loops.jit import jit
+from qkernels.loops.jit import jit, run_workers
 from qkernels.loops.lanes import transpose
 
 
@@ -24,7 +22,38 @@ def _write_states(states, plane, first, count):
             states[first + point, b] = plane[b, point]
 
 
-@jit(parallel=True)
+@jit
+def _embed(
+    worker,
+    workers,
+    states_re,
+    states_im,
+    angles,
+    blocks,
+    workspace,
+    initial,
+    program,
+    tables_re,
+    tables_im,
+):
+    n_points, size = states_re.shape
+    lanes = workspace.shape[2]
+    table_rows = program.level_rows[-1]
+    room = workspace[worker]
+    re, im = room[:size], room[size : 2 * size]
+    tables = room[2 * size :]
+    table_re, table_im = tables[:table_rows], tables[table_rows : 2 * table_rows]
+    trig = tables[2 * table_rows :]
+    for block in range(blocks[0] + worker, blocks[1], workers):
+        first = block * lanes
+        count = min(lanes, n_points - first)
+        fill_trigonometry(trig, angles, first, count)
+        fill_initial(re, im, initial[0], initial[1])
+        evolve(re, im, trig, table_re, table_im, program, tables_re, tables_im)
+        _write_states(states_re, re, first, count)
+        _write_states(states_im, im, first, count)
+
+
 def embed(states_re, states_im, angles, blocks, workspace, initial, program, tables_re, tables_im):
     """Write the states of the points in `blocks`.
 
@@ -36,27 +65,23 @@ def embed(states_re, states_im, angles, blocks, workspace, initial, program, tab
     blocks : (first, last)
         The range of blocks, one block a register's worth of points.
     workspace : (n_workers, rows, lanes) array
-        Each worker's room: two planes of 2^n rows, twice `program.table_rows`, and three rows a
-        slot. Worker w takes blocks first + w, first + w + n_workers, ...
+        Each worker's room: two planes of 2^n rows, twice the program's rows of tables, and three
+        rows a slot. Worker w takes blocks first + w, first + w + n_workers, ...
     initial : (2, 2^n) array
         The state that every point starts from, real and imaginary part.
     program, tables_re, tables_im
         As `evolution.evolve` takes them.
     """
-    n_points, size = states_re.shape
-    workers, lanes = workspace.shape[0], workspace.shape[2]
-    table_rows = program.level_rows[-1]
-    for worker in numba.prange(workers):
-        room = workspace[worker]
-        re, im = room[:size], room[size : 2 * size]
-        tables = room[2 * size :]
-        table_re, table_im = tables[:table_rows], tables[table_rows : 2 * table_rows]
-        trig = tables[2 * table_rows :]
-        for block in range(blocks[0] + worker, blocks[1], workers):
-            first = block * lanes
-            count = min(lanes, n_points - first)
-            fill_trigonometry(trig, angles, first, count)
-            fill_initial(re, im, initial[0], initial[1])
-            evolve(re, im, trig, table_re, table_im, program, tables_re, tables_im)
-            _write_states(states_re, re, first, count)
-            _write_states(states_im, im, first, count)
+    run_workers(
+        _embed,
+        len(workspace),
+        states_re,
+        states_im,
+        angles,
+        blocks,
+        workspace,
+        initial,
+        program,
+        tables_re,
+        tables_im,
+    )

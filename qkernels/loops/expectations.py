@@ -5,10 +5,8 @@ The formula of one word and the scheduling of blocks live here; the states come 
 
 from __future__ import annotations
 
-import numba
-
 from qkernels.loops.evolution import evolve, fill_initial, fill_trigonometry
-from qkernels.loops.jit import jit
+from qkernels.loops.jit import jit, run_workers
 from qkernels.loops.lanes import fill, load, parity, store
 
 
@@ -48,7 +46,42 @@ def measure_word(re, im, word):
     return _paired_word(re, im, word[0], word[1], word[2], word[3])
 
 
-@jit(parallel=True)
+@jit
+def _expectations(
+    worker,
+    workers,
+    values,
+    angles,
+    blocks,
+    workspace,
+    initial,
+    program,
+    tables_re,
+    tables_im,
+    words,
+    factors,
+):
+    n_points = values.shape[0]
+    size = initial.shape[1]
+    lanes = workspace.shape[2]
+    table_rows = program.level_rows[-1]
+    room = workspace[worker]
+    re, im = room[:size], room[size : 2 * size]
+    tables = room[2 * size :]
+    table_re, table_im = tables[:table_rows], tables[table_rows : 2 * table_rows]
+    trig, result = tables[2 * table_rows : -1], tables[-1:]
+    for block in range(blocks[0] + worker, blocks[1], workers):
+        first = block * lanes
+        count = min(lanes, n_points - first)
+        fill_trigonometry(trig, angles, first, count)
+        fill_initial(re, im, initial[0], initial[1])
+        evolve(re, im, trig, table_re, table_im, program, tables_re, tables_im)
+        for w in range(words.shape[0]):
+            store(result, 0, measure_word(re, im, words[w]))
+            for point in range(count):
+                values[first + point, w] = factors[w] * result[0, point]
+
+
 def expectations(
     values, angles, blocks, workspace, initial, program, tables_re, tables_im, words, factors
 ):
@@ -65,23 +98,17 @@ def expectations(
     factors : (n_words,) array
         What the sum over amplitudes is multiplied with: ±1 for diagonal words, ±2 for the others.
     """
-    n_points = values.shape[0]
-    size = initial.shape[1]
-    workers, lanes = workspace.shape[0], workspace.shape[2]
-    table_rows = program.level_rows[-1]
-    for worker in numba.prange(workers):
-        room = workspace[worker]
-        re, im = room[:size], room[size : 2 * size]
-        tables = room[2 * size :]
-        table_re, table_im = tables[:table_rows], tables[table_rows : 2 * table_rows]
-        trig, result = tables[2 * table_rows : -1], tables[-1:]
-        for block in range(blocks[0] + worker, blocks[1], workers):
-            first = block * lanes
-            count = min(lanes, n_points - first)
-            fill_trigonometry(trig, angles, first, count)
-            fill_initial(re, im, initial[0], initial[1])
-            evolve(re, im, trig, table_re, table_im, program, tables_re, tables_im)
-            for w in range(words.shape[0]):
-                store(result, 0, measure_word(re, im, words[w]))
-                for point in range(count):
-                    values[first + point, w] = factors[w] * result[0, point]
+    run_workers(
+        _expectations,
+        len(workspace),
+        values,
+        angles,
+        blocks,
+        workspace,
+        initial,
+        program,
+        tables_re,
+        tables_im,
+        words,
+        factors,
+    )

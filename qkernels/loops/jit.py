@@ -1,7 +1,7 @@
-"""All policy of compiling and threading: flags, the disk cache, the guard of the thread pool.
+"""All policy of compiling and threading: flags, the disk cache, the threads that run loops.
 
-No formula lives here. `jit` is the only decorator of the loops, `exclusive` the only way into a
-parallel one.
+No formula lives here. `jit` is the only decorator of the loops, `run_workers` the only way to run
+one in parallel.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +59,13 @@ def _writable_cache() -> str | None:
 _CACHE_DIR = _writable_cache()
 
 
-def jit(function: Callable | None = None, *, parallel: bool = False) -> Any:
+def jit(function: Callable) -> Any:
     """Compile a loop with the project's flags; cached on disk where a disk can be written."""
-    if function is None:
-        return lambda function: jit(function, parallel=parallel)
     previous = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = _CACHE_DIR or previous
     try:
         return numba.njit(
             cache=_CACHE_DIR is not None,
-            parallel=parallel,
             nogil=True,
             fastmath=FASTMATH,
             error_model="numpy",
@@ -78,63 +74,26 @@ def jit(function: Callable | None = None, *, parallel: bool = False) -> Any:
         numba.config.CACHE_DIR = previous
 
 
-class _Pool:
-    """The process's one pool of threads: who is in it, and whether a fork has broken it."""
-
-    def __init__(self) -> None:
-        self.used = False
-        self.broken = False
-        self.renew_lock()
-
-    def renew_lock(self) -> None:
-        self.lock = threading.RLock()
-
-    def after_fork(self) -> None:
-        """Renew the lock, which another thread may have held, and remember a broken OpenMP."""
-        self.renew_lock()
-        self.broken = self.used and _layer_in_use() == "omp"
-
-
-def _layer_in_use() -> str | None:
-    """Return Numba's threading layer, or None before the first parallel loop."""
-    try:
-        return str(numba.threading_layer())
-    except ValueError:
-        return None
-
-
-_pool = _Pool()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.after_fork)
-
-
-@contextmanager
-def exclusive(threads: int) -> Iterator[None]:
-    """Enter a parallel loop: alone in this process, with so many threads.
-
-    Two Python threads inside one loop abort the process under Numba's workqueue layer. Threads
-    beyond those that have work would still have to be waited for.
-
-    Raises
-    ------
-    RuntimeError
-        In a process made by `fork` after OpenMP was used: its threads did not come along.
-    """
-    if _pool.broken:
-        raise RuntimeError(
-            "this process was forked after OpenMP threads had started, and they cannot run in it; "
-            "start processes with the 'spawn' or 'forkserver' method, or with joblib's loky"
-        )
-    with _pool.lock:
-        before = numba.get_num_threads()
-        numba.set_num_threads(min(threads, before))
-        try:
-            yield
-        finally:
-            numba.set_num_threads(before)
-            _pool.used = True
-
-
 def thread_count() -> int:
-    """Return the number of threads that a parallel loop uses now."""
-    return int(numba.get_num_threads())
+    """Return how many threads a loop may use: `NUMBA_NUM_THREADS`, by default one a core."""
+    return int(numba.config.NUMBA_NUM_THREADS)
+
+
+def run_workers(loop: Callable, workers: int, *arguments: Any) -> None:
+    """Call `loop(worker, workers, *arguments)` for each worker, each in a thread of its own.
+
+    Loops run without Python's global lock, so Python's threads are enough. Numba's parallel loops
+    would cost more than they give: OpenMP's threads wait for each other by spinning, which takes
+    ten times as long when another process wants the core, they die in a forked process, and two
+    Python threads in one loop abort under the workqueue layer.
+
+    The first worker runs in the calling thread. An interrupt waits for all of them.
+    """
+    if workers == 1:
+        loop(0, 1, *arguments)
+        return
+    with ThreadPoolExecutor(workers - 1) as pool:
+        others = [pool.submit(loop, w, workers, *arguments) for w in range(1, workers)]
+        loop(0, workers, *arguments)
+    for other in others:
+        other.result()

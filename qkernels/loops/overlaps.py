@@ -9,12 +9,11 @@ order, is the caller's business.
 
 from __future__ import annotations
 
-import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from qkernels.loops.jit import jit
+from qkernels.loops.jit import jit, run_workers
 from qkernels.loops.lanes import Lanes, lane_count, transpose, vector_function
 
 # Amplitudes are packed this many at a time: both blocks of a tile then fit the second cache.
@@ -172,7 +171,21 @@ def _multiply_tile(gram, sums, tile, lanes, symmetric, triangle):
             place += 2 * lanes * lanes
 
 
-@jit(parallel=True)
+@jit
+def _multiply_fidelities(
+    worker, workers, gram, a_re, a_im, b_re, b_im, tiles, symmetric, rooms, lanes
+):
+    for t in range(worker, tiles.shape[0], workers):
+        tile = tiles[t]
+        triangle = symmetric and tile[0] == tile[2]
+        blocks = (tile[1] - tile[0] + lanes - 1) // lanes
+        blocks *= (tile[3] - tile[2] + lanes - 1) // lanes
+        sums = rooms[worker, : 2 * lanes * lanes * blocks]
+        panels = rooms[worker, 2 * lanes * lanes * blocks :]
+        _tile_overlaps(sums, panels, a_re, a_im, b_re, b_im, tile, lanes, triangle)
+        _multiply_tile(gram, sums, tile, lanes, symmetric, triangle)
+
+
 def multiply_fidelities(gram, a_re, a_im, b_re, b_im, tiles, symmetric, rooms, lanes):
     """Multiply tiles of `gram` by the fidelities of two sets of states.
 
@@ -194,13 +207,16 @@ def multiply_fidelities(gram, a_re, a_im, b_re, b_im, tiles, symmetric, rooms, l
     lanes : int
         How many points a register holds.
     """
-    for worker in numba.prange(rooms.shape[0]):
-        for t in range(worker, tiles.shape[0], rooms.shape[0]):
-            tile = tiles[t]
-            triangle = symmetric and tile[0] == tile[2]
-            blocks = (tile[1] - tile[0] + lanes - 1) // lanes
-            blocks *= (tile[3] - tile[2] + lanes - 1) // lanes
-            sums = rooms[worker, : 2 * lanes * lanes * blocks]
-            panels = rooms[worker, 2 * lanes * lanes * blocks :]
-            _tile_overlaps(sums, panels, a_re, a_im, b_re, b_im, tile, lanes, triangle)
-            _multiply_tile(gram, sums, tile, lanes, symmetric, triangle)
+    run_workers(
+        _multiply_fidelities,
+        len(rooms),
+        gram,
+        a_re,
+        a_im,
+        b_re,
+        b_im,
+        tiles,
+        symmetric,
+        rooms,
+        lanes,
+    )
