@@ -12,7 +12,6 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 import numpy as np
-from scipy.stats import unitary_group
 from sklearn.utils import Bunch, check_random_state
 
 from qkernels.evaluators import StatevectorEvaluator
@@ -165,6 +164,9 @@ def _labels(column: np.ndarray) -> np.ndarray:
 
 def _random_parity(n_qubits: int, random: np.random.RandomState) -> np.ndarray:
     """Return V† Z^⊗n V with V drawn from the Haar measure."""
+    # Slow to import, and nobody else here needs it.
+    from scipy.stats import unitary_group
+
     V = unitary_group.rvs(2**n_qubits, random_state=random)
     ones = np.bitwise_count(np.arange(2**n_qubits, dtype=np.uint64))
     return (V.conj().T * (-1.0) ** ones) @ V

@@ -90,10 +90,11 @@ def require_memory(n_bytes: int, what: str, advice: str) -> None:
     Raises
     ------
     MemoryError
-        With how much `what` needs, how much there is, and the advice.
+        With how much memory is needed `what` for ("to do this"), how much there is, and the advice.
     """
     available = available_memory()
     if available is not None and n_bytes > available:
         raise MemoryError(
-            f"{what} needs {format_size(n_bytes)}, {format_size(available)} are available; {advice}"
+            f"expected {format_size(n_bytes)} of free memory {what}, got {format_size(available)}: "
+            f"{advice}"
         )

@@ -1,7 +1,8 @@
-"""Prepared points kept for the next call, row by row, within a budget of bytes.
+"""What was computed of points, kept for the next call, row by row, within a budget of bytes.
 
-A grid search asks for overlapping subsets of the same points; keyed by row, each is prepared once.
-How points are prepared is the evaluator's business.
+A grid search asks for overlapping subsets of the same points; keyed by row, each is computed once.
+What is computed, states or expectation values, is the evaluator's business: here it is arrays
+whose first axis runs over the points.
 """
 
 from __future__ import annotations
@@ -10,99 +11,119 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from qkernels.evaluators.states import PreparedStates
+Arrays: TypeAlias = tuple[np.ndarray, ...]
+Places: TypeAlias = dict[bytes, tuple[int, int]]
 
 
 @dataclass(eq=False)
 class _Block:
-    """Points that were prepared together, and the keys by which they are found."""
+    """Points that were computed together, and the keys by which they are found."""
 
-    states: PreparedStates
-    keys: list[tuple[Hashable, bytes]]
+    arrays: Arrays
+    places: Places
+    rows: list[bytes]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self.arrays)
 
 
 class RowCache:
-    """Least recently used blocks of prepared points.
+    """Least recently used blocks of computed points.
 
     Parameters
     ----------
     budget : int
-        Bytes that the kept points may take; 0 keeps none.
+        Bytes that may be kept; 0 keeps nothing.
     """
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._lock = threading.RLock()
         self._blocks: OrderedDict[int, _Block] = OrderedDict()
-        self._places: dict[tuple[Hashable, bytes], tuple[int, int]] = {}
+        self._spaces: dict[Hashable, Places] = {}
         self._next_block = 0
 
     @property
     def nbytes(self) -> int:
         """Bytes that are kept now."""
-        return sum(block.states.nbytes for block in self._blocks.values())
+        return sum(block.nbytes for block in self._blocks.values())
 
     def clear(self) -> None:
         """Forget all points."""
         with self._lock:
             self._blocks.clear()
-            self._places.clear()
+            self._spaces.clear()
 
     def get(
-        self, space: Hashable, points: np.ndarray, prepare: Callable[[np.ndarray], PreparedStates]
-    ) -> PreparedStates:
-        """Return the prepared points, preparing only those that are not kept.
+        self, space: Hashable, points: np.ndarray, compute: Callable[[np.ndarray], Arrays]
+    ) -> Arrays:
+        """Return what is computed of the points, computing only what is not kept.
 
         Parameters
         ----------
         space : hashable
-            What else the preparation depends on: points of another space are others.
+            What else the result depends on: points of another space are others.
         points : ndarray of shape (n_points, n_features)
-        prepare : callable
-            Prepares some of the points.
+        compute : callable
+            Returns the arrays for some of the points.
+
+        Returns
+        -------
+        tuple of ndarray
+            They may be views of what is kept, and must not be written to.
         """
         if self._budget == 0:
-            return prepare(points)
+            return compute(points)
         with self._lock:
+            places = self._spaces.setdefault(space, {})
             # Adding 0.0 makes -0.0 and 0.0 one key.
-            keys = [(space, row.tobytes()) for row in points + 0.0]
-            new = {key: i for i, key in enumerate(keys) if key not in self._places}
+            rows = [row.tobytes() for row in points + 0.0]
+            new = {row: i for i, row in enumerate(rows) if row not in places}
             if not new:
-                return self._gather([self._places[key] for key in keys])
-            fresh = prepare(points if len(new) == len(points) else points[list(new.values())])
-            self._keep(fresh, list(new))
-            complete = len(new) == len(points)
-            found = fresh if complete else self._gather([self._places[key] for key in keys])
+                return self._gather([places[row] for row in rows])
+            all_new = len(new) == len(points)
+            fresh = compute(points if all_new else points[list(new.values())])
+            self._keep(fresh, places, list(new))
+            found = fresh if all_new else self._gather([places[row] for row in rows])
             self._evict()
             return found
 
-    def _keep(self, states: PreparedStates, keys: list[tuple[Hashable, bytes]]) -> None:
-        self._blocks[self._next_block] = _Block(states, keys)
-        self._places |= {key: (self._next_block, row) for row, key in enumerate(keys)}
+    def _keep(self, arrays: Arrays, places: Places, rows: list[bytes]) -> None:
+        self._blocks[self._next_block] = _Block(arrays, places, rows)
+        places |= {row: (self._next_block, i) for i, row in enumerate(rows)}
         self._next_block += 1
 
     def _evict(self) -> None:
         """Drop the blocks used longest ago until the rest is within the budget."""
         while self._blocks and self.nbytes > self._budget:
             _, block = self._blocks.popitem(last=False)
-            for key in block.keys:
-                del self._places[key]
+            for row in block.rows:
+                del block.places[row]
+        self._spaces = {space: places for space, places in self._spaces.items() if places}
 
-    def _gather(self, places: list[tuple[int, int]]) -> PreparedStates:
+    def _gather(self, places: list[tuple[int, int]]) -> Arrays:
         blocks, rows = np.array(places).T
         used = list(dict.fromkeys(blocks.tolist()))
         for number in used:
             self._blocks.move_to_end(number)
         if len(used) == 1:
-            states = self._blocks[used[0]].states
-            first = int(rows[0])
-            if np.array_equal(rows, np.arange(first, first + len(rows))):
-                return states[first : first + len(rows)]
-            return states[rows]
-        parts = [(blocks == number, self._blocks[number].states) for number in used]
-        return PreparedStates.interleave(
-            [(np.flatnonzero(here), states, rows[here]) for here, states in parts]
-        )
+            return _take(self._blocks[used[0]].arrays, rows)
+        here = [(blocks == number, self._blocks[number].arrays) for number in used]
+        joined = tuple(np.empty((len(rows), *a.shape[1:]), a.dtype) for a in here[0][1])
+        for mask, arrays in here:
+            for out, array in zip(joined, arrays, strict=True):
+                out[mask] = array[rows[mask]]
+        return joined
+
+
+def _take(arrays: Arrays, rows: np.ndarray) -> Arrays:
+    """Return some rows: a view where they follow each other."""
+    first = int(rows[0])
+    if np.array_equal(rows, np.arange(first, first + len(rows))):
+        return tuple(array[first : first + len(rows)] for array in arrays)
+    return tuple(array[rows] for array in arrays)

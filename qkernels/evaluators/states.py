@@ -67,16 +67,6 @@ class PreparedStates:
         return cls(tuple(shapes))
 
     @classmethod
-    def interleave(
-        cls, pieces: Sequence[tuple[np.ndarray, PreparedStates, np.ndarray]]
-    ) -> PreparedStates:
-        """Return states put together: each piece is (places in the result, states, their rows)."""
-        n_points = sum(len(places) for places, _, _ in pieces)
-        parts = []
-        for k, planes in enumerate(pieces[0][1].parts):
-            joined = tuple(np.empty((n_points, p.shape[1]), dtype=p.dtype) for p in planes)
-            for places, states, rows in pieces:
-                for out, plane in zip(joined, states.parts[k], strict=True):
-                    out[places] = plane[rows]
-            parts.append(joined)
-        return cls(tuple((re, im) for re, im in parts))
+    def from_planes(cls, planes: Sequence[np.ndarray]) -> PreparedStates:
+        """Return the states with these planes: re, im, re, im, ... part by part."""
+        return cls(tuple(zip(planes[::2], planes[1::2], strict=True)))

@@ -9,8 +9,8 @@ import cirq
 import numpy as np
 
 from qkernels.compilation import CompiledCircuit, compile_feature_map
-from qkernels.evaluators.cache import RowCache
-from qkernels.evaluators.observables import measure
+from qkernels.evaluators.cache import Arrays, RowCache
+from qkernels.evaluators.observables import measure, read_words
 from qkernels.evaluators.simulation import Simulation, room_size
 from qkernels.evaluators.states import PreparedStates
 from qkernels.feature_maps import FeatureMap
@@ -127,22 +127,27 @@ class StatevectorEvaluator:
         MemoryError
             If the states would not fit; the message says how much they need.
         """
-        inputs = _points(inputs)
-        values = None if parameters is None else real_array(parameters, "parameters")
-        space = (feature_map, None if values is None else values.tobytes())
+        inputs, values = _points(inputs), _values(parameters)
         compiled = compile_feature_map(feature_map)
+        size = sum(2**component.n_qubits for component in compiled.components)
+        self._require_memory(
+            compiled,
+            len(inputs) * size * 2 * self._dtype.itemsize,
+            f"to keep the states of {len(inputs)} points on {feature_map.n_qubits} qubits",
+            "take fewer points at a time, precision='single', or fewer qubits; a projected kernel "
+            "keeps no states",
+        )
 
-        def prepare(points: np.ndarray) -> PreparedStates:
+        def states(points: np.ndarray) -> Arrays:
             angles = feature_map.angles(points, values)
-            self._require_states(compiled, len(points))
-            return PreparedStates(
-                tuple(
-                    Simulation(component, angles, self._dtype).states(component.overlap)
-                    for component in compiled.components
-                )
+            parts = (
+                Simulation(component, angles, self._dtype).states(component.overlap)
+                for component in compiled.components
             )
+            return tuple(plane for part in parts for plane in part)
 
-        return self._cache.get(space, inputs, prepare)
+        space = feature_map, _key(values)
+        return PreparedStates.from_planes(self._cache.get(space, inputs, states))
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> PreparedStates:
         """Return the prepared points whose `arrays()` these are."""
@@ -164,8 +169,12 @@ class StatevectorEvaluator:
         """
         inputs = _points(inputs)
         compiled = compile_feature_map(feature_map)
-        size = len(inputs) * 2**feature_map.n_qubits * 4 * self._dtype.itemsize
-        require_memory(size, f"{len(inputs)} states of {feature_map.n_qubits} qubits", _ADVICE)
+        self._require_memory(
+            compiled,
+            len(inputs) * 2**feature_map.n_qubits * 6 * self._dtype.itemsize,
+            f"to return the states of {len(inputs)} points on {feature_map.n_qubits} qubits",
+            "take fewer points at a time, or fewer qubits",
+        )
         angles = feature_map.angles(inputs, parameters)
         states = np.ones((len(inputs), 1))
         order: list[int] = []
@@ -216,7 +225,7 @@ class StatevectorEvaluator:
             raise ValueError(f"expected points of one precision, got {dtypes[0]} and {dtypes[1]}")
         require_memory(
             8 * len(a) * len(other) * (1 + return_std),
-            f"a Gram matrix of {len(a)} x {len(other)}",
+            f"to compute a Gram matrix of {len(a)} x {len(other)}",
             "compare blocks of the points instead of all at once",
         )
         gram = np.ones((len(a), len(other)))
@@ -255,33 +264,43 @@ class StatevectorEvaluator:
             If the circuit cannot be compiled, an angle is not a finite number, an observable is
             on another qubit or is not Hermitian, or there are no points.
         """
-        inputs = _points(inputs)
+        inputs, values = _points(inputs), _values(parameters)
         compiled = compile_feature_map(feature_map)
-        self._require_room(compiled)
-        angles = feature_map.angles(inputs, parameters)
-        values = measure(compiled, angles, observables, self._dtype)
-        return (values, np.zeros_like(values)) if return_std else values
+        words = read_words(compiled, observables)
+        self._require_memory(
+            compiled,
+            8 * len(inputs) * len(words),
+            f"to simulate {feature_map.n_qubits} qubits",
+            "take a map with fewer qubits, or with unconnected parts",
+        )
 
-    def _require_states(self, compiled: CompiledCircuit, n_points: int) -> None:
-        size = sum(2**component.n_qubits for component in compiled.components)
-        what = f"{n_points} states of {compiled.feature_map.n_qubits} qubits"
-        self._require_room(compiled, n_points * size * 2 * self._dtype.itemsize, what)
+        def expectations(points: np.ndarray) -> Arrays:
+            return (measure(compiled, feature_map.angles(points, values), words, self._dtype),)
 
-    def _require_room(
-        self, compiled: CompiledCircuit, n_bytes: int = 0, what: str = "the simulation"
+        space = feature_map, _key(values), words
+        (result,) = self._cache.get(space, inputs, expectations)
+        # Callers may write to what they get; what is kept must not change.
+        result = result.copy()
+        return (result, np.zeros_like(result)) if return_std else result
+
+    def _require_memory(
+        self, compiled: CompiledCircuit, n_bytes: int, what: str, advice: str
     ) -> None:
+        """Refuse to keep so many bytes, beside the room of one worker, if there are too few."""
         room = max(room_size(c, c.main, self._dtype) for c in compiled.components)
-        require_memory(n_bytes + room, what, _ADVICE)
-
-
-_ADVICE = (
-    "take fewer points at a time, precision='single', or a map with fewer qubits; the projected "
-    "kernel keeps no states"
-)
+        require_memory(n_bytes + room, what, advice)
 
 
 def _restore(precision: str, cache_size: int | str) -> StatevectorEvaluator:
     return StatevectorEvaluator(precision=precision, cache_size=cache_size)
+
+
+def _values(parameters: Any | None) -> np.ndarray | None:
+    return None if parameters is None else real_array(parameters, "parameters")
+
+
+def _key(values: np.ndarray | None) -> bytes | None:
+    return None if values is None else values.tobytes()
 
 
 def _points(inputs: Any) -> np.ndarray:

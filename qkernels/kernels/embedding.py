@@ -58,7 +58,13 @@ class Embedding:
     @classmethod
     def of(cls, owner: Any, *points: np.ndarray) -> Embedding:
         """Check the arguments that `owner` (a kernel or a transformer) holds against points."""
-        feature_map = as_feature_map(owner.feature_map, points[0].shape[1])
+        widths = [P.shape[1] for P in points]
+        if not isinstance(owner.feature_map, FeatureMap) and len(set(widths)) > 1:
+            raise ValueError(
+                f"expected X and Y of {type(owner).__name__} to have equally many features, "
+                f"got {widths[0]} and {widths[1]}"
+            )
+        feature_map = as_feature_map(owner.feature_map, widths[0])
         for name, P in zip("XY", points, strict=False):
             check_width(P, feature_map, owner=type(owner).__name__, name=name)
         return cls(

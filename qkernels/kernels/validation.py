@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+import cirq
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter
 from sklearn.utils import check_array
@@ -133,6 +134,11 @@ def as_feature_map(feature_map: Any, n_features: int) -> FeatureMap:
     elif callable(feature_map):
         build = _build_once if isinstance(feature_map, Hashable) else _build
         built = build(feature_map, n_features)
+    elif isinstance(feature_map, cirq.AbstractCircuit):
+        raise TypeError(
+            "feature_map must be a FeatureMap, got a circuit: wrap it as "
+            "FeatureMap(circuit, features=[...]), with its data symbols in the order of the columns"
+        )
     else:
         raise TypeError(
             "feature_map must be a FeatureMap or a function of the number of features that "

@@ -40,6 +40,8 @@ def canonical(value: Any) -> Any:
 
 def show(value: Any) -> str:
     """Return a short text for a constructor argument."""
+    if isinstance(value, np.generic):
+        return repr(value.item())
     if isinstance(value, np.ndarray):
         return f"array({np.array2string(value, separator=', ', threshold=6)})"
     if isinstance(value, partial):

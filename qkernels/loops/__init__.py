@@ -1,6 +1,7 @@
 """The only Numba code: arrays in, arrays out, one family of formulas a file.
 
-`jit` holds the compiler flags and the threads, `lanes` the vector type that the loops compute with, `evolution` one block of points through a program, `embedding` and
-`expectations` many blocks in parallel, `overlaps` Gram matrices from states. Nothing here knows
-Cirq, feature maps or kernels.
+`jit` holds the compiler flags and the threads, `lanes` the vector type that the loops compute
+with, `evolution` one block of points through a program, `embedding` and `expectations` many blocks
+in parallel, `overlaps` Gram matrices from states. Nothing here knows Cirq, feature maps or
+kernels.
 """

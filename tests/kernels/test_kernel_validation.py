@@ -1,5 +1,6 @@
 """Data and arguments that a kernel refuses, and what it says: what it expected, what it got."""
 
+import cirq
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -69,7 +70,8 @@ def test_wrong_number_of_features(kind):
             call(np.ones((4, 3)))
     with pytest.raises(ValueError, match=f"^Y has 1 features, but {name}$"):
         kernel(X, X[:, :1])
-    with pytest.raises(ValueError, match="Y has 1 features"):
+    message = f"expected X and Y of {kind.__name__} to have equally many features, got 2 and 1"
+    with pytest.raises(ValueError, match=message):
         kind(ring)(X, X[:, :1])
 
 
@@ -121,7 +123,7 @@ def test_data_frames():
 # -- Feature maps
 
 
-@pytest.mark.parametrize("feature_map", [None, "zz", 3, ring(2).circuit])
+@pytest.mark.parametrize("feature_map", [None, "zz", 3])
 def test_not_a_feature_map(feature_map):
     message = r"feature_map must be a FeatureMap or a function of the number of features"
     for make in (FidelityKernel, ProjectedKernel):
@@ -238,3 +240,8 @@ def test_arguments_are_checked_before_any_work():
     for call in calls(kernel):
         with pytest.raises(ValueError, match="locality must be an integer from 1 to the 2 qubits"):
             call(X)
+
+
+def test_circuit_in_place_of_a_feature_map():
+    with pytest.raises(TypeError, match=r"got a circuit: wrap it as FeatureMap\(circuit, features"):
+        FidelityKernel(cirq.Circuit(cirq.H(cirq.LineQubit(0))))(np.ones((2, 1)))

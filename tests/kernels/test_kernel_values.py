@@ -12,6 +12,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
+from qkernels import feature_maps
 from qkernels.kernels import FidelityKernel, ProjectedKernel
 from tests.reference import ReferenceEvaluator, ring, trained
 
@@ -164,6 +165,11 @@ REPRS = [
 @pytest.mark.parametrize(("kernel", "text"), REPRS, ids=[text for _, text in REPRS])
 def test_repr_shows_what_is_not_at_its_default(kernel, text):
     assert repr(kernel) == text
+
+
+def test_repr_shows_numpy_numbers_as_numbers():
+    kernel = FidelityKernel(feature_maps.zz, bandwidth=np.float64(0.3))
+    assert repr(kernel) == "FidelityKernel(zz, bandwidth=0.3)"
 
 
 def test_repr_shows_a_feature_map():
