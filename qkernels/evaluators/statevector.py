@@ -269,7 +269,7 @@ class StatevectorEvaluator:
         words = read_words(compiled, observables)
         self._require_memory(
             compiled,
-            8 * len(inputs) * len(words),
+            8 * len(inputs) * len(words.letters),
             f"to simulate {feature_map.n_qubits} qubits",
             "take a map with fewer qubits, or with unconnected parts",
         )
