@@ -1,0 +1,45 @@
+"""Feature maps and points that the tests of evaluators share."""
+
+from __future__ import annotations
+
+import cirq
+import numpy as np
+import sympy
+
+from qkernels import FeatureMap
+
+x = sympy.symbols("x0:3")
+t = sympy.symbols("t0:2")
+
+
+def entangled(n_qubits: int = 3) -> FeatureMap:
+    """Return a connected map of three features and two parameters."""
+    q = cirq.LineQubit.range(n_qubits)
+    return FeatureMap(
+        cirq.Circuit(
+            [cirq.rx(x[i % 3] + 0.1 * i)(q[i]) for i in range(n_qubits)],
+            [cirq.CZ(q[i], q[i + 1]) ** (t[0] * x[i % 3]) for i in range(n_qubits - 1)],
+            [cirq.ry(t[1] * x[(i + 1) % 3])(q[i]) for i in range(n_qubits)],
+        ),
+        x,
+        t,
+    )
+
+
+def product(n_features: int) -> FeatureMap:
+    """Return a map of as many unconnected qubits as features."""
+
+    def circuit(x: np.ndarray) -> cirq.Circuit:
+        qubits = cirq.LineQubit.range(n_features)
+        turns = [(cirq.rx(a)(q), cirq.rz(a / 2)(q)) for a, q in zip(x, qubits, strict=True)]
+        return cirq.Circuit(turns, cirq.ry(0.3).on_each(*qubits))
+
+    return FeatureMap.from_function(circuit, n_features)
+
+
+def points(n_points: int, n_features: int = 3, seed: int = 0) -> np.ndarray:
+    """Return random data."""
+    return np.random.default_rng(seed).uniform(-1.5, 1.5, (n_points, n_features))
+
+
+PARAMETERS = np.array([0.4, -0.7])
