@@ -76,12 +76,15 @@ def _free_memory() -> int | None:
 
 
 def _container_memory() -> int | None:
+    """Return what a container's limit leaves; cached files count as used, but make way."""
     try:
         limit = (_CGROUP / "memory.max").read_text().strip()
-        used = (_CGROUP / "memory.current").read_text().strip()
+        used = int((_CGROUP / "memory.current").read_text())
+        entries = map(str.split, (_CGROUP / "memory.stat").read_text().splitlines())
     except OSError:
         return None
-    return None if limit == "max" else max(0, int(limit) - int(used))
+    cached = sum(int(size) for name, size in entries if name == "inactive_file")
+    return None if limit == "max" else max(0, int(limit) - used + cached)
 
 
 def require_memory(n_bytes: int, what: str, advice: str) -> None:
