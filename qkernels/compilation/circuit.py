@@ -19,6 +19,9 @@ from qkernels.compilation.primitives import GlobalPhase, Primitive, renumbered
 from qkernels.compilation.program import Program, ProgramWriter, Slots
 from qkernels.feature_maps import FeatureMap
 
+# Sets of qubits are 64-bit integers in the loops.
+MAX_CONNECTED_QUBITS = 60
+
 
 @dataclass(frozen=True, eq=False)
 class AngleMap:
@@ -147,6 +150,8 @@ def compile_feature_map(feature_map: FeatureMap) -> CompiledCircuit:
     ------
     ValueError
         If an operation is not unitary, or cannot be taken apart; the message names it.
+    MemoryError
+        If so many qubits are connected that no memory could hold their state.
 
     Examples
     --------
@@ -186,6 +191,11 @@ def _connected(n_qubits: int, steps: Iterable[Primitive]) -> list[tuple[int, ...
 def _compile_component(
     qubits: tuple[int, ...], steps: Iterable[Primitive], per_point: Sequence[bool]
 ) -> Component:
+    if len(qubits) > MAX_CONNECTED_QUBITS:
+        raise MemoryError(
+            f"expected at most {MAX_CONNECTED_QUBITS} qubits in each connected part of a circuit, "
+            f"got {len(qubits)}: no memory holds a state of 2^{len(qubits)} amplitudes"
+        )
     places = {qubit: place for place, qubit in enumerate(qubits)}
     layering = Layering(len(qubits))
     for step in steps:
