@@ -1,0 +1,142 @@
+"""What does not fit is refused before any work, with how much is missing and what to do."""
+
+import cirq
+import pytest
+
+from qkernels import StatevectorEvaluator, memory
+from qkernels.evaluators import simulation, statevector
+from tests.evaluators.maps import PARAMETERS, entangled, points, product
+
+evaluator = StatevectorEvaluator(cache_size=0)
+single = StatevectorEvaluator(precision="single", cache_size=0)
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Sets how many bytes are free, and lets nothing be simulated."""
+
+    def refuse(*arguments):
+        raise AssertionError("work was begun")
+
+    def set_free(n_bytes):
+        for module in (memory, simulation):
+            monkeypatch.setattr(module, "available_memory", lambda: n_bytes)
+
+    monkeypatch.setattr(statevector, "Simulation", refuse)
+    monkeypatch.setattr(statevector, "measure", refuse)
+    return set_free
+
+
+def test_states_that_do_not_fit(free):
+    free(10**6)
+    with pytest.raises(
+        MemoryError,
+        match=r"^expected 16\.\d MB of free memory to keep the states of 1000 points on 10 qubits, "
+        r"got 1 MB: take fewer points at a time, precision='single', or fewer qubits; a projected "
+        "kernel keeps no states$",
+    ):
+        evaluator.embed(entangled(10), points(1000), PARAMETERS)
+
+
+def test_states_that_fit_in_single_precision_only(free):
+    free(13 * 10**6)
+    with pytest.raises(MemoryError, match=r"^expected 16\.\d MB .* got 13 MB"):
+        evaluator.embed(entangled(10), points(1000), PARAMETERS)
+    with pytest.raises(AssertionError, match="work was begun"):
+        single.embed(entangled(10), points(1000), PARAMETERS)
+
+
+def test_unconnected_parts_take_little(free):
+    free(10**5)
+    with pytest.raises(AssertionError, match="work was begun"):
+        evaluator.embed(product(20), points(10, 20))
+
+
+def test_whole_states_that_do_not_fit(free):
+    free(10**6)
+    with pytest.raises(
+        MemoryError,
+        match=r"^expected 503 MB of free memory to return the states of 10 points on 20 qubits, "
+        "got 1 MB: take fewer points at a time, or fewer qubits$",
+    ):
+        evaluator.statevectors(product(20), points(10, 20))
+
+
+def test_a_simulation_that_does_not_fit(free):
+    free(10**6)
+    with pytest.raises(
+        MemoryError,
+        match=r"^expected \d\.\d\d GB of free memory to simulate 24 qubits, got 1 MB: "
+        "take a map with fewer qubits, or with unconnected parts$",
+    ):
+        evaluator.expectations(entangled(24), points(1), PARAMETERS, observables=[])
+
+
+def test_expectation_values_that_do_not_fit(free):
+    free(10**6)
+    wanted = [cirq.PauliString(cirq.Z(cirq.LineQubit(0)))] * 200
+    with pytest.raises(MemoryError, match=r"^expected 1\.6\d* MB of free memory to simulate 2 qub"):
+        evaluator.expectations(product(2), points(1000, 2), observables=wanted)
+
+
+def test_a_gram_matrix_that_does_not_fit(monkeypatch):
+    a = evaluator.embed(product(1), points(500, 1))
+    monkeypatch.setattr(memory, "available_memory", lambda: 10**6)
+    with pytest.raises(
+        MemoryError,
+        match=r"^expected 2 MB of free memory to compute a Gram matrix of 500 x 500, got 1 MB: "
+        "compare blocks of the points instead of all at once$",
+    ):
+        evaluator.fidelities(a)
+    assert evaluator.fidelities(a, a[:200]).shape == (500, 200)
+    with pytest.raises(MemoryError, match=r"^expected 1.6 MB of free memory"):
+        evaluator.fidelities(a, a[:200], return_std=True)
+
+
+@pytest.mark.parametrize("method", ["embed", "expectations", "statevectors"])
+@pytest.mark.parametrize(
+    ("n_qubits", "message"),
+    [
+        (40, "^expected .* of free memory .* 40 qubits, got .* GB: take "),
+        (60, "^expected .* of free memory .* 60 qubits, got .* GB: take "),
+        (
+            61,
+            "^expected at most 60 qubits in each connected part of a circuit, got 61: no memory "
+            r"holds a state of 2\^61 amplitudes$",
+        ),
+    ],
+)
+def test_registers_that_no_memory_holds(method, n_qubits, message):
+    arguments = {"observables": []} if method == "expectations" else {}
+    with pytest.raises(MemoryError, match=message):
+        getattr(evaluator, method)(entangled(n_qubits), points(1), PARAMETERS, **arguments)
+
+
+def test_any_number_of_unconnected_qubits_fits():
+    wide = product(100)
+    assert evaluator.fidelities(evaluator.embed(wide, points(3, 100))).shape == (3, 3)
+
+
+def test_wide_registers_take_fewer_threads(monkeypatch):
+    rooms = []
+
+    def spy(re, im, angles, blocks, room, *others):
+        rooms.append(room)
+
+    monkeypatch.setattr(simulation.embedding, "embed", spy)
+    monkeypatch.setattr(simulation, "thread_count", lambda: 4)
+    monkeypatch.setattr(simulation, "_MODEST_ROOM", 0)
+    monkeypatch.setattr(simulation, "_SECONDS_WORTH_A_THREAD", 0)
+
+    def workers(free):
+        monkeypatch.setattr(simulation, "available_memory", lambda: free)
+        evaluator.embed(entangled(10), points(64), PARAMETERS)
+        return len(rooms[-1])
+
+    assert workers(10**9) == 4
+    one = rooms[-1][0].nbytes
+    # A quarter of what is free may be taken.
+    assert workers(4 * 4 * one) == 4
+    assert workers(4 * 4 * one - 1) == 3
+    assert workers(4 * one) == 1
+    assert workers(1) == 1
