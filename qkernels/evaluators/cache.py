@@ -59,6 +59,14 @@ class RowCache:
             self._blocks.clear()
             self._spaces.clear()
 
+    def after_fork(self) -> None:
+        """Start anew in a forked process if a thread that did not come along was at work."""
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+            return
+        self._lock = threading.RLock()
+        self.clear()
+
     def get(
         self, space: Hashable, points: np.ndarray, compute: Callable[[np.ndarray], Arrays]
     ) -> Arrays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ _FLOPS_A_CALL = 4 * 10**9
 # Less work than this is done before another thread has woken up.
 _FLOPS_WORTH_A_THREAD = 10**8
 _caches: dict[tuple, RowCache] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: [cache.after_fork() for cache in _caches.values()])
 
 
 class StatevectorEvaluator:
