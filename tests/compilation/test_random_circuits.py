@@ -16,7 +16,7 @@ from tests.random_circuits import (
 )
 
 # Fewer where the loops are not compiled.
-N_CIRCUITS = 60 if numba.config.DISABLE_JIT else 500
+N_CIRCUITS = 250 if numba.config.DISABLE_JIT else 500
 
 WITHOUT_UNITARY = {
     cirq.AmplitudeDampingChannel: cirq.amplitude_damp(0.1),
