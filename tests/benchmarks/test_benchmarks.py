@@ -18,6 +18,7 @@ from .__main__ import main
 from .outcomes import Outcome, Record
 from .peers import OURS, PEERS, RATE
 from .peers.base import Job, Peer, bloch_vectors, fidelities, projected_gram
+from .peers.jax_job import equal_parts
 from .quiet import Watch
 from .worker import Order, Station
 from .works import GROUPS, Work
@@ -137,6 +138,14 @@ def test_vectorised_helpers_agree_with_the_reference():
     np.testing.assert_allclose(projected_gram(states), reference.matrix(work, X), atol=1e-12)
     assert bloch_vectors(states).shape == (70, 15)
     np.testing.assert_allclose(fidelities(states), abs(states.conj() @ states.T) ** 2, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n_points", "blocks"), [(10, 1), (10, 3), (500, 8), (7, 7)])
+def test_blocks_have_one_size_and_hold_all_points(n_points, blocks):
+    X = np.arange(2.0 * n_points).reshape(n_points, 2)
+    parts = equal_parts(X, blocks)
+    assert len({part.shape for part in parts}) == 1
+    np.testing.assert_array_equal(np.concatenate(parts)[:n_points], X)
 
 
 def test_every_repetition_has_its_own_points_and_the_same_ones_again():

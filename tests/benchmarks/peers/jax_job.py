@@ -1,4 +1,9 @@
-"""What the two JAX peers share: double precision, and states to results inside one jit."""
+"""What the two JAX peers share: double precision, and states to results inside jit.
+
+Points go through in blocks of about half a million amplitudes. At 14 qubits that made PennyLane
+three times and TensorCircuit one and a half times as fast as all points at once; at 10 qubits the
+size of a block made no difference.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,8 @@ import numpy as np
 
 from ..works import Work
 from .base import Job, state_block
+
+BLOCK = 2**19
 
 
 def jax_in_double_precision() -> Any:
@@ -21,25 +28,48 @@ def jax_in_double_precision() -> Any:
 
 
 def compiled_job(work: Work, states: Callable[[Any], Any]) -> Job:
-    """Return a job that compiles `states`, together with the matrix product if one is asked for.
+    """Return a job that compiles `states`, and the matrix product if one is asked for.
 
     Parameters
     ----------
     work : Work
-        Says whether states or a Gram matrix are wanted.
+        Says whether states or a Gram matrix are wanted, and how many.
     states : callable
         From a JAX array of points to their states.
     """
     import jax
+    import jax.numpy as jnp
 
-    if work.task == "states":
-        function = jax.jit(states)
-        return Job(run=lambda X: function(X).block_until_ready(), block=state_block)
+    blocks = -(-work.n_points * 2**work.n_qubits // BLOCK)
 
-    @jax.jit
-    def gram(X):
-        psi = states(X)
+    def gram(parts):
+        psi = jnp.concatenate(parts)[: work.n_points]
         overlaps = psi @ psi.conj().T
         return overlaps.real**2 + overlaps.imag**2
 
-    return Job(run=lambda X: np.asarray(gram(X)))
+    compiled_states = jax.jit(states)
+    compiled_gram = jax.jit(gram if blocks > 1 else lambda parts: gram([states(parts[0])]))
+
+    def all_states(X):
+        parts = [compiled_states(part) for part in equal_parts(X, blocks)]
+        return jnp.concatenate(parts)[: len(X)].block_until_ready()
+
+    def all_pairs(X):
+        parts = equal_parts(X, blocks)
+        if blocks > 1:
+            parts = [compiled_states(part) for part in parts]
+        return np.asarray(compiled_gram(parts))
+
+    if work.task == "states":
+        return Job(run=all_states, block=state_block)
+    return Job(run=all_pairs)
+
+
+def equal_parts(X: np.ndarray, blocks: int) -> list[np.ndarray]:
+    """Return the points in blocks of one size, the first ones repeated to fill the last.
+
+    One size means one compilation.
+    """
+    size = -(-len(X) // blocks)
+    filled = np.concatenate([X, X[: size * blocks - len(X)]])
+    return np.split(filled, blocks)

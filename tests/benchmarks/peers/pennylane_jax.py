@@ -1,7 +1,7 @@
-"""PennyLane's default.qubit compiled by JAX: one function from points to the result, jit and vmap.
+"""PennyLane's default.qubit compiled by JAX: from points to the result by jit and vmap.
 
-Of the forms tried (CNOT·P·CNOT, CNOT·RZ·CNOT, MultiRZ, controlled phases, IsingZZ; blocks of
-points, `lax.map`, broadcasting instead of vmap) IsingZZ over all points at once was the fastest.
+Of the forms tried (CNOT·P·CNOT, CNOT·RZ·CNOT, MultiRZ, controlled phases, IsingZZ; `lax.map`,
+broadcasting instead of vmap) none was faster than vmap with IsingZZ.
 """
 
 from __future__ import annotations

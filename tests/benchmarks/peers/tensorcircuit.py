@@ -1,4 +1,4 @@
-"""TensorCircuit-NG on its JAX backend: one function from points to the result, jit and vmap.
+"""TensorCircuit-NG on its JAX backend: from points to the result by jit and vmap.
 
 CNOT·P·CNOT was three times as fast as RZZ.
 """
