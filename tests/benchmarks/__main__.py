@@ -33,15 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parse(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    session = Session(options)
-    session.say(f"Results go to {options.output}\n")
-    session.measure_beside_others()
-    session.measure_fresh()
-    session.save()
-    return int(session.failed())
+    run = Run(options)
+    run.say(f"Results go to {options.output}\n")
+    run.measure_beside_others()
+    run.measure_fresh()
+    run.save()
+    return int(run.failed())
 
 
-class Session:
+class Run:
     """One run: what was chosen, and what has been found so far.
 
     Parameters

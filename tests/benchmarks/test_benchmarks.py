@@ -131,7 +131,7 @@ def test_reference_projected_kernel_is_the_definition():
     np.testing.assert_allclose(reference.matrix(work, X), expected, atol=1e-12)
 
 
-def test_vectorised_helpers_agree_with_the_reference():
+def test_vectorised_numpy_agrees_with_the_reference():
     work = Work("projected", "projected", "zz", 70, 5)
     X = works.points(work, 0)
     states = reference.states("zz", X)
