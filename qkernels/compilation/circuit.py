@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -132,6 +133,14 @@ class CompiledCircuit:
 
     feature_map: FeatureMap
     components: tuple[Component, ...]
+
+    def angles(self, inputs: np.ndarray, parameters: Any = None) -> np.ndarray:
+        """Return `FeatureMap.angles` as this circuit numbers them.
+
+        Maps are equal whatever the order of operations within a moment, which numbers the angles:
+        those of the map that an evaluator was handed may be in another order.
+        """
+        return self.feature_map.angles(inputs, parameters)
 
 
 @functools.lru_cache(maxsize=128)

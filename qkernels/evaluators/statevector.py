@@ -142,7 +142,7 @@ class StatevectorEvaluator:
         )
 
         def states(points: np.ndarray) -> Arrays:
-            angles = feature_map.angles(points, values)
+            angles = compiled.angles(points, values)
             parts = (
                 Simulation(component, angles, self._dtype).states(component.overlap)
                 for component in compiled.components
@@ -178,7 +178,7 @@ class StatevectorEvaluator:
             f"to return the states of {len(inputs)} points on {feature_map.n_qubits} qubits",
             "take fewer points at a time, or fewer qubits",
         )
-        angles = feature_map.angles(inputs, parameters)
+        angles = compiled.angles(inputs, parameters)
         states = np.ones((len(inputs), 1))
         order: list[int] = []
         for component in compiled.components:
@@ -278,7 +278,7 @@ class StatevectorEvaluator:
         )
 
         def expectations(points: np.ndarray) -> Arrays:
-            return (measure(compiled, feature_map.angles(points, values), words, self._dtype),)
+            return (measure(compiled, compiled.angles(points, values), words, self._dtype),)
 
         space = feature_map, _key(values), words
         (result,) = self._cache.get(space, inputs, expectations)

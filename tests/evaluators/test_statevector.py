@@ -8,7 +8,7 @@ import sympy
 from qkernels import FeatureMap, StatevectorEvaluator
 from qkernels.evaluators import Evaluator
 from tests import reference
-from tests.compilation.agreement import assert_equal_up_to_phase, simulated
+from tests.compilation.agreement import assert_equal_up_to_phase, expectations, simulated
 from tests.evaluators.maps import PARAMETERS, entangled, points, product
 
 evaluator = StatevectorEvaluator()
@@ -201,3 +201,29 @@ def test_bad_inputs_are_refused(method, name):
     arguments = {"observables": []} if method == "expectations" else {}
     with pytest.raises(ValueError, match=message):
         getattr(evaluator, method)(entangled(), inputs, parameters, **arguments)
+
+
+# -- Equal maps
+
+
+def test_equal_maps_with_another_order_in_a_moment_give_the_same_states():
+    a, b = cirq.LineQubit.range(2)
+    x, y = sympy.symbols("x y")
+    operations = [cirq.rx(x)(a), cirq.ry(2 * y)(b)]
+    one, other = (
+        FeatureMap(cirq.Circuit(cirq.Moment(moment), cirq.CZ(a, b)), [x, y])
+        for moment in (operations, operations[::-1])
+    )
+    assert one == other
+    X = points(5, 2)
+    expected = simulated(one, X, [])
+    wanted = [cirq.PauliString(cirq.Z(a)), cirq.PauliString(cirq.X(b))]
+    for feature_map in (one, other):
+        assert_equal_up_to_phase(evaluator.statevectors(feature_map, X), expected)
+        K = evaluator.fidelities(evaluator.embed(feature_map, X))
+        assert_close(K, np.abs(expected.conj() @ expected.T) ** 2)
+        assert_close(
+            evaluator.expectations(feature_map, X, observables=wanted),
+            expectations(feature_map, wanted, expected),
+        )
+        evaluator.clear_cache()
