@@ -70,7 +70,8 @@ class Decomposer:
             If an operation cannot be compiled; the message names it and its moment.
         """
         for i, moment in enumerate(circuit):
-            for operation in moment:
+            # Equal moments may differ in their order, and equal circuits compile to equal programs.
+            for operation in sorted(moment, key=lambda operation: operation.qubits):
                 try:
                     yield from self.operation(operation)
                 except ValueError as error:

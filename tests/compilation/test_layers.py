@@ -69,6 +69,17 @@ def test_a_chain_of_pairs_needs_quarter_turns_at_its_ends_only(gate):
     assert_agrees(circuit)
 
 
+def test_a_pair_turns_the_qubit_that_is_turned_already():
+    circuit = feature_map(
+        [cirq.XX(q[i], q[0]) ** x[i] for i in (2, 4)], cirq.XX(q[0], q[2]) ** x[0]
+    )
+    component = only_component(circuit)
+    assert passes(component.main) == {"rotate": 1, "shared": 1}
+    before, after = component.tables
+    assert len(before) == len(after) == 2
+    assert_agrees(circuit)
+
+
 def test_rotations_in_a_row_are_one():
     circuit = feature_map([cirq.rx(value)(q[0]) for value in x], cirq.CZ(q[0], q[1]))
     assert len(only_component(circuit).main.rotations) == 1
@@ -196,3 +207,22 @@ def test_products_of_data_and_parameters_differ_from_point_to_point():
 
 def test_a_map_is_compiled_once():
     assert compile_feature_map(feature_maps.zz(3)) is compile_feature_map(feature_maps.zz(3))
+
+
+def test_equal_maps_compile_to_equal_programs():
+    moments = [
+        [cirq.ISWAP(q[0], q[1]) ** x[0], cirq.XX(q[4], q[2]) ** x[1], cirq.ry(x[2])(q[3])],
+        [cirq.CNOT(q[1], q[4]), cirq.H(q[2]), cirq.rx(x[3])(q[0])],
+        [cirq.YY(q[2], q[1]) ** x[0], cirq.SWAP(q[4], q[0]) ** x[1]],
+    ]
+    circuits = [
+        cirq.Circuit(cirq.Moment(moment[::direction]) for moment in moments)
+        for direction in (1, -1)
+    ]
+    one, other = (FeatureMap(circuit, x[:4]) for circuit in circuits)
+    assert one == other
+    compiled = [compile_feature_map.__wrapped__(feature_map) for feature_map in (one, other)]
+    for a, b in zip(*(c.components for c in compiled), strict=True):
+        assert a.frame == b.frame
+        for first, second in zip((*a.main, *a.overlap), (*b.main, *b.overlap), strict=True):
+            np.testing.assert_array_equal(first, second)
