@@ -29,8 +29,15 @@ _FLOPS_A_CALL = 4 * 10**9
 # Less work than this is done before another thread has woken up.
 _FLOPS_WORTH_A_THREAD = 10**8
 _caches: dict[tuple, RowCache] = {}
+
+
+def _after_fork() -> None:
+    for cache in _caches.values():
+        cache.after_fork()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: [cache.after_fork() for cache in _caches.values()])
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class StatevectorEvaluator:
