@@ -1,5 +1,7 @@
 """Gates that Cirq cannot take apart, and other ways of writing an operation."""
 
+import itertools
+
 import cirq
 import numpy as np
 import pytest
@@ -185,6 +187,23 @@ def test_exponentials_of_pauli_sums():
     phasors = list(cirq.PauliSumExponential(total, x * y))
     controlled = [phasor.controlled_by(q[2]) for phasor in phasors]
     assert_agrees(feature_map(start(3), phasors, controlled))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_phasors_of_every_word(n):
+    words = ["".join(letters) for letters in itertools.product("IXYZ", repeat=n)]
+    phasors = [
+        cirq.PauliStringPhasorGate(cirq.DensePauliString(word), exponent_neg=x + 0.1 * i)(*q[:n])
+        for i, word in enumerate(words)
+    ]
+    assert_agrees(feature_map(start(n), phasors))
+
+
+@pytest.mark.parametrize("word", ["YYYY", "YYYYY", "YYYXX", "YYXZI", "ZYYYZ", "YZYZY"])
+def test_phasors_of_long_words(word):
+    gate = cirq.PauliStringPhasorGate(cirq.DensePauliString(word), exponent_neg=x)
+    moved = [cirq.CNOT(q[0], q[1]), cirq.X(q[1]), cirq.CNOT(q[2], q[0])]
+    assert_agrees(feature_map(start(5), moved, gate(*q[: len(word)]), moved), words=[word])
 
 
 def test_gates_with_ancillas_keep_to_their_own_qubits():
