@@ -224,3 +224,16 @@ def test_equal_maps_compile_to_equal_programs():
         assert a.frame == b.frame
         for first, second in zip((*a.main, *a.overlap), (*b.main, *b.overlap), strict=True):
             np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("gate", "n_rotations"), [(cirq.ControlledGate(cirq.H ** x[0]), 2), (cirq.CSWAP, 2)]
+)
+def test_controls_are_not_put_on_a_change_of_basis(gate, n_rotations):
+    circuit = feature_map(cirq.H(q[0]), cirq.T(q[0]), gate(*q[: cirq.num_qubits(gate)]))
+    component = only_component(circuit)
+    programs = (component.prefix, component.main)
+    # The Hadamard on the control is one of them.
+    assert sum(len(program.rotations) for program in programs) == n_rotations + 1
+    assert all(MATRIX not in program.instructions[:, 0] for program in programs)
+    assert_agrees(circuit)
