@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import cirq
 import numpy as np
@@ -29,6 +29,8 @@ _FLOPS_A_CALL = 4 * 10**9
 # Less work than this is done before another thread has woken up.
 _FLOPS_WORTH_A_THREAD = 10**8
 _caches: dict[tuple, RowCache] = {}
+
+Planes: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 def _after_fork() -> None:
@@ -238,10 +240,10 @@ class StatevectorEvaluator:
             f"to compute a Gram matrix of {len(a)} x {len(other)}",
             "compare blocks of the points instead of all at once",
         )
-        gram = np.ones((len(a), len(other)))
-        for own, others in zip(a.parts, other.parts, strict=True):
-            planes = [_read_only(plane) for plane in (*own, *others)]
-            _multiply_fidelities(gram, planes, symmetric)
+        gram = np.empty((len(a), len(other)))
+        for k, (own, others) in enumerate(zip(a.parts, other.parts, strict=True)):
+            pairs = [(_read_only(re), _read_only(im)) for re, im in (own, others)]
+            _write_fidelities(gram, *pairs, symmetric=symmetric, fresh=k == 0)
         return (gram, np.zeros_like(gram)) if return_std else gram
 
     def expectations(
@@ -330,22 +332,20 @@ def _read_only(plane: np.ndarray) -> np.ndarray:
     return view
 
 
-def _multiply_fidelities(gram: np.ndarray, planes: list[np.ndarray], symmetric: bool) -> None:
-    """Multiply a Gram matrix by the fidelities of one part, some tiles at a time.
-
-    The planes are the real and imaginary parts of the rows' states, then of the columns'.
-    """
+def _write_fidelities(
+    gram: np.ndarray, a: Planes, b: Planes, *, symmetric: bool, fresh: bool
+) -> None:
+    """Write the fidelities of one part of a circuit, some tiles at a time."""
     if not gram.size:
         return
     # The tiles depend on the shape alone, so that no number of threads changes a bit.
     todo = tiles(len(gram), gram.shape[1], _TILE_EDGE, symmetric=symmetric)
     edge = int(max(np.max(todo[:, 1] - todo[:, 0]), np.max(todo[:, 3] - todo[:, 2])))
-    a_re, a_im, b_re, b_im = planes
-    lanes = lane_count(a_re.dtype)
-    flops = 8 * edge * edge * a_re.shape[1]
+    lanes = lane_count(a[0].dtype)
+    flops = 8 * edge * edge * a[0].shape[1]
     workers = min(thread_count(), len(todo), -(-flops * len(todo) // _FLOPS_WORTH_A_THREAD))
-    rooms = np.empty((workers, overlaps.room_size(edge, lanes)), a_re.dtype)
+    rooms = np.empty((workers, overlaps.room_size(edge, lanes)), a[0].dtype)
     step = max(1, _FLOPS_A_CALL // flops) * workers
+    how = {"symmetric": symmetric, "fresh": fresh, "rooms": rooms, "lanes": lanes}
     for first in range(0, len(todo), step):
-        part = todo[first : first + step]
-        overlaps.multiply_fidelities(gram, a_re, a_im, b_re, b_im, part, symmetric, rooms, lanes)
+        overlaps.write_fidelities(gram, a, b, todo[first : first + step], **how)

@@ -123,19 +123,19 @@ def _pack(panels, start, re, im, point, end, first, width, lanes):
 
 
 @jit
-def _tile_overlaps(sums, panels, a_re, a_im, b_re, b_im, tile, lanes, triangle):
+def _tile_overlaps(sums, panels, a, b, tile, lanes, triangle):
     """Write the overlaps of one tile, pair of blocks by pair of blocks, into `sums`."""
     rows, columns = tile[1] - tile[0], tile[3] - tile[2]
     row_blocks, column_blocks = (rows + lanes - 1) // lanes, (columns + lanes - 1) // lanes
     pair = 2 * lanes * lanes
     sums[: row_blocks * column_blocks * pair] = 0.0
-    for first in range(0, a_re.shape[1], SLICE):
-        width = min(SLICE, a_re.shape[1] - first)
+    for first in range(0, a[0].shape[1], SLICE):
+        width = min(SLICE, a[0].shape[1] - first)
         block = 2 * lanes * width
         other = 0 if triangle else row_blocks * block
-        _pack(panels, 0, a_re, a_im, tile[0], tile[1], first, width, lanes)
+        _pack(panels, 0, a[0], a[1], tile[0], tile[1], first, width, lanes)
         if not triangle:
-            _pack(panels, other, b_re, b_im, tile[2], tile[3], first, width, lanes)
+            _pack(panels, other, b[0], b[1], tile[2], tile[3], first, width, lanes)
         for i in range(row_blocks):
             for j in range(i if triangle else 0, column_blocks):
                 place = (i * column_blocks + j) * pair
@@ -143,38 +143,40 @@ def _tile_overlaps(sums, panels, a_re, a_im, b_re, b_im, tile, lanes, triangle):
 
 
 @jit
-def _multiply_pair(gram, sums, place, row, end_row, column, end_column, lanes, mirror, diagonal):
-    """Multiply one pair of blocks of the Gram matrix, and its mirror image, by |overlap|²."""
-    rows, columns = min(lanes, end_row - row), min(lanes, end_column - column)
+def _write_pair(gram, sums, place, tile, row, column, lanes, symmetric, fresh):
+    """Write or multiply one pair of blocks of the Gram matrix, and its mirror image."""
+    rows, columns = min(lanes, tile[1] - row), min(lanes, tile[3] - column)
+    diagonal = symmetric and row == column
     for i in range(rows):
+        if diagonal and fresh:
+            gram[row + i, row + i] = 1.0
         for j in range(i + 1 if diagonal else 0, columns):
             real = sums[place + i * lanes + j]
             imag = sums[place + lanes * lanes + i * lanes + j]
-            gram[row + i, column + j] *= real * real + imag * imag
-    if mirror:
+            fidelity = real * real + imag * imag
+            if not fresh:
+                fidelity *= gram[row + i, column + j]
+            gram[row + i, column + j] = fidelity
+    if symmetric:
         for j in range(columns):
             for i in range(j if diagonal else rows):
                 gram[column + j, row + i] = gram[row + i, column + j]
 
 
 @jit
-def _multiply_tile(gram, sums, tile, lanes, symmetric, triangle):
-    """Multiply a tile of the Gram matrix, and its mirror image, by |overlap|²."""
+def _write_tile(gram, sums, tile, lanes, symmetric, fresh):
+    """Write or multiply a tile of the Gram matrix, and its mirror image."""
+    triangle = symmetric and tile[0] == tile[2]
     place = 0
     for row in range(tile[0], tile[1], lanes):
         for column in range(tile[2], tile[3], lanes):
             if not triangle or column >= row:
-                diagonal = triangle and column == row
-                _multiply_pair(
-                    gram, sums, place, row, tile[1], column, tile[3], lanes, symmetric, diagonal
-                )
+                _write_pair(gram, sums, place, tile, row, column, lanes, symmetric, fresh)
             place += 2 * lanes * lanes
 
 
 @jit
-def _multiply_fidelities(
-    worker, workers, gram, a_re, a_im, b_re, b_im, tiles, symmetric, rooms, lanes
-):
+def _write_fidelities(worker, workers, gram, a, b, tiles, symmetric, fresh, rooms, lanes):
     for t in range(worker, tiles.shape[0], workers):
         tile = tiles[t]
         triangle = symmetric and tile[0] == tile[2]
@@ -182,41 +184,32 @@ def _multiply_fidelities(
         blocks *= (tile[3] - tile[2] + lanes - 1) // lanes
         sums = rooms[worker, : 2 * lanes * lanes * blocks]
         panels = rooms[worker, 2 * lanes * lanes * blocks :]
-        _tile_overlaps(sums, panels, a_re, a_im, b_re, b_im, tile, lanes, triangle)
-        _multiply_tile(gram, sums, tile, lanes, symmetric, triangle)
+        _tile_overlaps(sums, panels, a, b, tile, lanes, triangle)
+        _write_tile(gram, sums, tile, lanes, symmetric, fresh)
 
 
-def multiply_fidelities(gram, a_re, a_im, b_re, b_im, tiles, symmetric, rooms, lanes):
-    """Multiply tiles of `gram` by the fidelities of two sets of states.
+def write_fidelities(gram, a, b, tiles, *, symmetric, fresh, rooms, lanes):
+    """Write tiles of the fidelities of two sets of states, or multiply tiles by them.
 
-    Multiplying lets the fidelities of a circuit's unconnected parts, which are factors, be taken
-    one after the other.
+    A circuit's unconnected parts are factors of its fidelities: the first is written, the others
+    are multiplied onto it.
 
     Parameters
     ----------
     gram : (n_a, n_b) array of float64
         Changed in place.
-    a_re, a_im, b_re, b_im : (n_points, 2^n) arrays
-        The states; b is a where `symmetric`.
+    a, b : pairs of (n_points, 2^n) arrays
+        The states' real and imaginary parts; b is a where `symmetric`.
     tiles : (n_tiles, 4) array of int64
         First row, end row, first column, end column.
     symmetric : bool
-        Whether a tile's mirror image is written too; the diagonal is then left as it is.
+        Whether a tile's mirror image is written too; the diagonal is then exactly 1.
+    fresh : bool
+        Whether `gram` holds nothing yet, and is written rather than multiplied.
     rooms : (n_workers, room_size(edge, lanes)) array
         Each worker's room. Worker w takes tiles w, w + n_workers, ...
     lanes : int
         How many points a register holds.
     """
-    run_workers(
-        _multiply_fidelities,
-        len(rooms),
-        gram,
-        a_re,
-        a_im,
-        b_re,
-        b_im,
-        tiles,
-        symmetric,
-        rooms,
-        lanes,
-    )
+    shared = (gram, a, b, tiles, symmetric, fresh, rooms, lanes)
+    run_workers(_write_fidelities, len(rooms), *shared)

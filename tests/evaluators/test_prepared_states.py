@@ -81,10 +81,10 @@ def test_memory_maps_are_compared(prepared, mapped):
 @pytest.mark.jit
 def test_no_kind_of_states_waits_for_a_compiler(prepared, mapped):
     evaluator.fidelities(prepared)
-    compiled = len(overlaps._multiply_fidelities.signatures)
+    compiled = len(overlaps._write_fidelities.signatures)
     evaluator.fidelities(mapped, prepared)
     evaluator.fidelities(prepared[::2], mapped)
-    assert len(overlaps._multiply_fidelities.signatures) == compiled
+    assert len(overlaps._write_fidelities.signatures) == compiled
 
 
 def arrays(**changes):

@@ -13,15 +13,15 @@ DTYPES = pytest.mark.parametrize("dtype", list(TOLERANCE), ids=["double", "singl
 
 
 def gram(a, b=None, *, edge=16, dtype=np.float64, workers=1, start=None):
-    """Return what the loops make of a matrix of ones, or of `start`."""
+    """Return what the loops write, or what they multiply onto `start`."""
     other = a if b is None else b
-    result = np.ones((len(a), len(other))) if start is None else start.copy()
+    result = np.full((len(a), len(other)), np.nan) if start is None else start.copy()
     todo = tiles(len(a), len(other), edge, symmetric=b is None)
     lanes = lane_count(dtype)
     rooms = np.full((workers, overlaps.room_size(max(edge, 16), lanes)), np.nan, dtype)
-    overlaps.multiply_fidelities(
-        *(result, *twins.planes(a, dtype), *twins.planes(other, dtype)),
-        *(todo, b is None, rooms, lanes),
+    overlaps.write_fidelities(
+        *(result, tuple(twins.planes(a, dtype)), tuple(twins.planes(other, dtype)), todo),
+        **{"symmetric": b is None, "fresh": start is None, "rooms": rooms, "lanes": lanes},
     )
     return result
 
@@ -117,7 +117,8 @@ def test_tiles_that_are_not_asked_for_are_left_alone():
     K = np.ones((32, 32))
     rooms = np.empty((1, overlaps.room_size(16, 8)))
     tile = np.array([[16, 32, 0, 16]])
-    overlaps.multiply_fidelities(K, *twins.planes(a), *twins.planes(b), tile, False, rooms, 8)
+    planes = tuple(twins.planes(a)), tuple(twins.planes(b))
+    overlaps.write_fidelities(K, *planes, tile, symmetric=False, fresh=True, rooms=rooms, lanes=8)
     np.testing.assert_allclose(K[16:, :16], twins.fidelities(a, b)[16:, :16], atol=1e-12, rtol=0)
     K[16:, :16] = 1.0
     assert (K == 1.0).all()
