@@ -1,4 +1,4 @@
-"""qkernels: any Cirq circuit as a scikit-learn kernel, at the speed of the machine's BLAS.
+"""qkernels: any Cirq circuit as a scikit-learn kernel, as fast as the machine multiplies matrices.
 
 `FeatureMap` and the standard maps in `feature_maps` say how data enter a circuit;
 `FidelityKernel` and `ProjectedKernel` say what is compared; evaluators, such as
