@@ -85,19 +85,20 @@ def angle_of(value: Any, numbers: Mapping[str, int]) -> Angle:
     Raises
     ------
     ValueError
-        If the number is not finite, or the expression not linear with real coefficients.
+        If the number is not finite or real, or the expression not linear with real coefficients.
     """
-    if not isinstance(value, sympy.Basic):
-        if not math.isfinite(value):
-            raise ValueError(f"expected a finite angle, got {value}")
-        return Angle(float(value))
+    if not isinstance(value, sympy.Basic) or not value.free_symbols:
+        number = complex(value)
+        if number.imag or not math.isfinite(number.real):
+            raise ValueError(f"expected a finite real angle, got {value}")
+        return Angle(number.real)
     if value.is_Symbol:
         return Angle(0.0, {numbers[value.name]: 1.0})
     constant = 0.0
     terms: dict[int, float] = {}
     for term in sympy.Add.make_args(sympy.expand(value)):
         number, rest = term.as_independent(sympy.Symbol, as_Add=False)
-        if rest == 1:
+        if rest == 1 and number.is_real:
             constant += float(number)
         elif rest.is_Symbol and number.is_real:
             symbol = numbers[rest.name]

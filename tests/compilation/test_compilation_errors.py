@@ -115,7 +115,7 @@ def test_pauli_strings_must_be_unitary():
 def test_constants_must_be_finite(value):
     for gate in (cirq.Rz(rads=value), cirq.XPowGate(exponent=value), cirq.DiagonalGate([0, value])):
         with pytest.raises(
-            ValueError, match=f"^moment 1: .*: expected a finite angle, got {value}$"
+            ValueError, match=f"^moment 1: .*: expected a finite real angle, got {value}$"
         ):
             compile_after_rx(gate(q[0]))
 

@@ -83,6 +83,7 @@ GATES = {
     ),
     "C-FSim": (cirq.ControlledGate(cirq.FSimGate(x, y)), 3),
     "CC-PhasedFSim": (cirq.ControlledGate(cirq.PhasedFSimGate(x, y, t, x * y, 0.3), 2), 4),
+    "PhasedFSim whose parts cancel": (cirq.PhasedFSimGate(0.0, x, 0.0, x, 0.0), 2),
     "C-phasor": (
         cirq.ControlledGate(
             cirq.PauliStringPhasorGate(cirq.DensePauliString("XYZ"), exponent_neg=x)

@@ -17,6 +17,9 @@ NUMBERS = {"a": 0, "b": 1}
         (0.5, Angle(0.5)),
         (2, Angle(2.0)),
         (sympy.Rational(1, 4), Angle(0.25)),
+        (sympy.Integer(0), Angle()),
+        (sympy.Float(0.0), Angle()),
+        (sympy.sqrt(2) / 2, Angle(math.sqrt(0.5))),
         (a, Angle(0.0, {0: 1.0})),
         (2 * a - b / 2 + sympy.pi, Angle(math.pi, {0: 2.0, 1: -0.5})),
         ((a + 3) * 2 - a, Angle(6.0, {0: 1.0})),
@@ -30,15 +33,15 @@ def test_arguments_become_linear_forms(value, expected):
     assert dict(angle.terms) == pytest.approx(dict(expected.terms))
 
 
-@pytest.mark.parametrize("value", [a**2, a * b, sympy.sin(a), sympy.I * a, 1 / a])
+@pytest.mark.parametrize("value", [a**2, a * b, sympy.sin(a), sympy.I * a, a + sympy.I, 1 / a])
 def test_arguments_that_are_not_linear_are_refused(value):
     with pytest.raises(ValueError, match="expected an expression linear in its symbols, got "):
         angle_of(value, NUMBERS)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, sympy.oo, sympy.nan, sympy.I])
 def test_numbers_must_be_finite(value):
-    with pytest.raises(ValueError, match=f"expected a finite angle, got {value}"):
+    with pytest.raises(ValueError, match=f"expected a finite real angle, got {value}"):
         angle_of(value, NUMBERS)
 
 
