@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from qkernels.loops.evolution import evolve, fill_initial, fill_trigonometry
 from qkernels.loops.jit import jit, run_workers
-from qkernels.loops.lanes import transpose
+from qkernels.loops.lanes import take_next, transpose
 
 
 @jit
@@ -25,7 +25,7 @@ def _write_states(states, plane, first, count):
 @jit
 def _embed(
     worker,
-    workers,
+    counter,
     states_re,
     states_im,
     angles,
@@ -44,7 +44,8 @@ def _embed(
     tables = room[2 * size :]
     table_re, table_im = tables[:table_rows], tables[table_rows : 2 * table_rows]
     trig = tables[2 * table_rows :]
-    for block in range(blocks[0] + worker, blocks[1], workers):
+    block = blocks[0] + take_next(counter)
+    while block < blocks[1]:
         first = block * lanes
         count = min(lanes, n_points - first)
         fill_trigonometry(trig, angles, first, count)
@@ -52,6 +53,7 @@ def _embed(
         evolve(re, im, trig, table_re, table_im, program, tables_re, tables_im)
         _write_states(states_re, re, first, count)
         _write_states(states_im, im, first, count)
+        block = blocks[0] + take_next(counter)
 
 
 def embed(states_re, states_im, angles, blocks, workspace, initial, program, tables_re, tables_im):
@@ -66,7 +68,7 @@ def embed(states_re, states_im, angles, blocks, workspace, initial, program, tab
         The range of blocks, one block a register's worth of points.
     workspace : (n_workers, rows, lanes) array
         Each worker's room: two planes of 2^n rows, twice the program's rows of tables, and three
-        rows a slot. Worker w takes blocks first + w, first + w + n_workers, ...
+        rows a slot. A worker takes the next block when it is done with one.
     initial : (2, 2^n) array
         The state that every point starts from, real and imaginary part.
     program, tables_re, tables_im

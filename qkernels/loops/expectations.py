@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from qkernels.loops.evolution import evolve, fill_initial, fill_trigonometry
 from qkernels.loops.jit import jit, run_workers
-from qkernels.loops.lanes import fill, load, parity, store
+from qkernels.loops.lanes import fill, load, parity, store, take_next
 
 
 @jit
@@ -49,7 +49,7 @@ def measure_word(re, im, word):
 @jit
 def _expectations(
     worker,
-    workers,
+    counter,
     values,
     angles,
     blocks,
@@ -70,7 +70,8 @@ def _expectations(
     tables = room[2 * size :]
     table_re, table_im = tables[:table_rows], tables[table_rows : 2 * table_rows]
     trig, result = tables[2 * table_rows : -1], tables[-1:]
-    for block in range(blocks[0] + worker, blocks[1], workers):
+    block = blocks[0] + take_next(counter)
+    while block < blocks[1]:
         first = block * lanes
         count = min(lanes, n_points - first)
         fill_trigonometry(trig, angles, first, count)
@@ -80,6 +81,7 @@ def _expectations(
             store(result, 0, measure_word(re, im, words[w]))
             for point in range(count):
                 values[first + point, w] = factors[w] * result[0, point]
+        block = blocks[0] + take_next(counter)
 
 
 def expectations(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 
 # Sums may be reassociated and contracted for speed; NaN and inf keep their meaning, because a
 # NaN that vanishes in a loop would come out as a plausible kernel value.
@@ -80,7 +81,10 @@ def thread_count() -> int:
 
 
 def run_workers(loop: Callable, workers: int, *arguments: Any) -> None:
-    """Call `loop(worker, workers, *arguments)` for each worker, each in a thread of its own.
+    """Call `loop(worker, counter, *arguments)` for each worker, each in a thread of its own.
+
+    The workers take their next task from `counter`, an array of one integer that starts at 0
+    (`lanes.take_next`), so that a thread whose core is wanted elsewhere does less.
 
     Loops run without Python's global lock, so Python's threads are enough. Numba's parallel loops
     would cost more than they give: OpenMP's threads wait for each other by spinning, which takes
@@ -89,11 +93,12 @@ def run_workers(loop: Callable, workers: int, *arguments: Any) -> None:
 
     The first worker runs in the calling thread. An interrupt waits for all of them.
     """
+    counter = np.zeros(1, np.int64)
     if workers == 1:
-        loop(0, 1, *arguments)
+        loop(0, counter, *arguments)
         return
     with ThreadPoolExecutor(workers - 1) as pool:
-        others = [pool.submit(loop, w, workers, *arguments) for w in range(1, workers)]
-        loop(0, workers, *arguments)
+        others = [pool.submit(loop, w, counter, *arguments) for w in range(1, workers)]
+        loop(0, counter, *arguments)
     for other in others:
         other.result()

@@ -10,6 +10,7 @@ formula of quantum mechanics lives here.
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -88,6 +89,14 @@ def _parity(typing_context, bits):
         return builder.and_(builder.ctpop(args[0]), ir.Constant(args[0].type, 1))
 
     return types.int64(types.int64), codegen
+
+
+def _take_next(typing_context, counter):
+    def codegen(context, builder, sig, args):
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        return builder.atomic_rmw("add", data, ir.Constant(ir.IntType(64), 1), "monotonic")
+
+    return types.int64(counter), codegen
 
 
 def _transpose(typing_context, out, place, stride, source, first, step):
@@ -178,6 +187,16 @@ def _plain_parity(bits):
     return int(bits).bit_count() & 1
 
 
+_plain_lock = threading.Lock()
+
+
+def _plain_take_next(counter):
+    """Return the first entry of `counter` and add 1 to it, as one step for all threads."""
+    with _plain_lock:
+        counter[0] += 1
+        return counter[0] - 1
+
+
 def _plain_transpose(out, place, stride, source, first, step):
     """Write a square block of `source`, rows `step` apart, transposed into `out`."""
     count = lane_count(source.dtype)
@@ -191,4 +210,5 @@ load = vector_function(_load, _plain_load)
 store = vector_function(_store, _plain_store)
 fill = vector_function(_fill, _plain_fill)
 parity = vector_function(_parity, _plain_parity)
+take_next = vector_function(_take_next, _plain_take_next)
 transpose = vector_function(_transpose, _plain_transpose)

@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 
 from qkernels.loops.jit import jit, run_workers
-from qkernels.loops.lanes import Lanes, lane_count, transpose, vector_function
+from qkernels.loops.lanes import Lanes, lane_count, take_next, transpose, vector_function
 
 # Amplitudes are packed this many at a time: both blocks of a tile then fit the second cache.
 SLICE = 128
@@ -176,8 +176,9 @@ def _write_tile(gram, sums, tile, lanes, symmetric, fresh):
 
 
 @jit
-def _write_fidelities(worker, workers, gram, a, b, tiles, symmetric, fresh, rooms, lanes):
-    for t in range(worker, tiles.shape[0], workers):
+def _write_fidelities(worker, counter, gram, a, b, tiles, symmetric, fresh, rooms, lanes):
+    t = take_next(counter)
+    while t < tiles.shape[0]:
         tile = tiles[t]
         triangle = symmetric and tile[0] == tile[2]
         blocks = (tile[1] - tile[0] + lanes - 1) // lanes
@@ -186,6 +187,7 @@ def _write_fidelities(worker, workers, gram, a, b, tiles, symmetric, fresh, room
         panels = rooms[worker, 2 * lanes * lanes * blocks :]
         _tile_overlaps(sums, panels, a, b, tile, lanes, triangle)
         _write_tile(gram, sums, tile, lanes, symmetric, fresh)
+        t = take_next(counter)
 
 
 def write_fidelities(gram, a, b, tiles, *, symmetric, fresh, rooms, lanes):
@@ -207,7 +209,7 @@ def write_fidelities(gram, a, b, tiles, *, symmetric, fresh, rooms, lanes):
     fresh : bool
         Whether `gram` holds nothing yet, and is written rather than multiplied.
     rooms : (n_workers, room_size(edge, lanes)) array
-        Each worker's room. Worker w takes tiles w, w + n_workers, ...
+        Each worker's room. A worker takes the next tile when it is done with one.
     lanes : int
         How many points a register holds.
     """

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 import pytest
 
-from qkernels.loops import jit
+from qkernels.loops import jit, lanes
 
 LOOPS = Path(jit.__file__).parent
 SOURCES = sorted(path.name for path in LOOPS.glob("*.py"))
@@ -171,10 +171,27 @@ def test_loops_leave_pythons_lock():
 # -- Workers
 
 
+@jit.jit
+def _take_next(counter):
+    return lanes.take_next(counter)
+
+
 def test_every_worker_is_called_once():
     calls = []
-    jit.run_workers(lambda *arguments: calls.append(arguments), 5, "a", "b")
-    assert sorted(calls) == [(worker, 5, "a", "b") for worker in range(5)]
+    jit.run_workers(lambda worker, _, *arguments: calls.append((worker, *arguments)), 5, "a", "b")
+    assert sorted(calls) == [(worker, "a", "b") for worker in range(5)]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_workers_share_out_the_tasks(workers):
+    taken = []
+
+    def loop(worker, counter):
+        while (task := _take_next(counter)) < 100:
+            taken.append(task)
+
+    jit.run_workers(loop, workers)
+    assert sorted(taken) == list(range(100))
 
 
 def test_the_first_worker_is_the_calling_thread():
