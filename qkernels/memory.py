@@ -13,6 +13,8 @@ from pathlib import Path
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _CGROUP = Path("/sys/fs/cgroup")
+# Nobody asks for so little: to ask takes longer than to fill it.
+_MODEST = 32 * 10**6
 
 
 def parse_size(size: int | str, name: str = "size") -> int:
@@ -95,7 +97,7 @@ def require_memory(n_bytes: int, what: str, advice: str) -> None:
     MemoryError
         With how much memory is needed `what` for ("to do this"), how much there is, and the advice.
     """
-    available = available_memory()
+    available = available_memory() if n_bytes > _MODEST else None
     if available is not None and n_bytes > available:
         raise MemoryError(
             f"expected {format_size(n_bytes)} of free memory {what}, got {format_size(available)}: "

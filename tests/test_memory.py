@@ -67,6 +67,7 @@ def container(path, limit, used=0, inactive=0):
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
     """A machine with 1000 free bytes, whose container's files are in a directory."""
+    monkeypatch.setattr(memory, "_MODEST", 0)
     monkeypatch.setattr(memory, "_free_memory", lambda: 1000)
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
     return tmp_path
@@ -107,3 +108,10 @@ def test_memory_that_is_not_there_is_refused(machine):
         match=r"^expected 2.5 KB of free memory to think, got 1 KB: think less$",
     ):
         memory.require_memory(2500, "to think", "think less")
+
+
+def test_nobody_asks_for_a_little_memory(monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: 0)
+    memory.require_memory(memory._MODEST, "to think", "think less")
+    with pytest.raises(MemoryError, match=r"^expected 32 MB of free memory to think, got 0 B"):
+        memory.require_memory(memory._MODEST + 1, "to think", "think less")

@@ -21,6 +21,7 @@ def free(monkeypatch):
     def set_free(n_bytes):
         for module in (memory, simulation):
             monkeypatch.setattr(module, "available_memory", lambda: n_bytes)
+        monkeypatch.setattr(memory, "_MODEST", 0)
 
     monkeypatch.setattr(statevector, "Simulation", refuse)
     monkeypatch.setattr(statevector, "measure", refuse)
@@ -82,6 +83,7 @@ def test_expectation_values_that_do_not_fit(free):
 def test_a_gram_matrix_that_does_not_fit(monkeypatch):
     a = evaluator.embed(product(1), points(500, 1))
     monkeypatch.setattr(memory, "available_memory", lambda: 10**6)
+    monkeypatch.setattr(memory, "_MODEST", 0)
     with pytest.raises(
         MemoryError,
         match=r"^expected 2 MB of free memory to compute a Gram matrix of 500 x 500, got 1 MB: "
