@@ -93,10 +93,7 @@ class Angles:
     def evaluate(self, inputs: Any, parameters: Any) -> np.ndarray:
         """Return the values, of shape (n_points, n_angles), of encoded data and parameters."""
         inputs = self._points(inputs)
-        shared = np.broadcast_to(
-            self.check_parameters(parameters), (len(inputs), len(self._parameters))
-        )
-        angles = self.table.evaluate(np.hstack([inputs, shared]))
+        angles = self.table.evaluate(inputs, self.check_parameters(parameters))
         bad = ~np.isfinite(angles)
         if np.iscomplexobj(angles):
             bad |= np.abs(angles.imag) > _ROUNDING * np.maximum(1, np.abs(angles.real))
@@ -104,6 +101,88 @@ class Angles:
             row, angle = map(int, np.argwhere(bad)[0])
             raise ValueError(self._complaint(row, angle, angles[row, angle], inputs))
         return np.ascontiguousarray(angles.real)
+
+    def push_forward(
+        self, inputs: Any, parameters: Any, tangents: np.ndarray, parameter_tangents: np.ndarray
+    ) -> np.ndarray:
+        """Return how fast the values change when inputs and parameters do.
+
+        Parameters
+        ----------
+        inputs, parameters
+            As `evaluate` takes them.
+        tangents : ndarray of shape (n_points, n_features)
+            How fast the inputs change.
+        parameter_tangents : ndarray of shape (n_parameters,)
+
+        Returns
+        -------
+        ndarray of shape (n_points, n_angles)
+
+        Raises
+        ------
+        ValueError
+            If a value has no finite derivative there; the message names it.
+        """
+        values = self.check_parameters(parameters)
+        rates = self.table.push_forward(inputs, values, tangents, parameter_tangents)
+        bad = ~np.isfinite(rates)
+        if bad.any():
+            row, angle = map(int, np.argwhere(bad)[0])
+            raise ValueError(
+                f"no finite derivative of {self._flat.expressions[angle]} in row {row} of X"
+            )
+        return rates
+
+    def pull_back(
+        self, inputs: Any, parameters: Any, cotangent: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient of a scalar, given that with respect to the values.
+
+        Parameters
+        ----------
+        inputs, parameters
+            As `evaluate` takes them.
+        cotangent : ndarray of shape (n_points, n_angles)
+
+        Returns
+        -------
+        ndarray of shape (n_points, n_features), ndarray of shape (n_parameters,)
+
+        Raises
+        ------
+        ValueError
+            If a value that counts has no finite derivative; the message names symbol and row.
+        """
+        values = self.check_parameters(parameters)
+        gradient, parameter_gradient = self.table.pull_back(inputs, values, cotangent)
+        if (bad := ~np.isfinite(gradient)).any():
+            row, column = map(int, np.argwhere(bad)[0])
+            symbol, where = self._features[column], f" in row {row} of X"
+        elif (bad := ~np.isfinite(parameter_gradient)).any():
+            symbol, where = self._parameters[int(np.argmax(bad))], ""
+        else:
+            return gradient, parameter_gradient
+        raise ValueError(f"the circuit's angles have no finite derivative in {symbol}{where}")
+
+    def encoding_slope(self, X: np.ndarray) -> np.ndarray:
+        """Return the derivative of each entry of `encode(X)`: -1/√(1 - x²) for an arccos, else 1.
+
+        Raises
+        ------
+        ValueError
+            If an arccos is taken of ±1, where it has no derivative.
+        """
+        slope = np.ones_like(X)
+        for i in self.arccos_columns:
+            if (at_end := np.abs(X[:, i]) >= 1).any():
+                row = int(np.argmax(at_end))
+                raise ValueError(
+                    f"the arccos of column {i} of X ({self._features[i]}) has no derivative at ±1; "
+                    f"got {X[row, i]} in row {row}"
+                )
+            slope[:, i] = -1 / np.sqrt((1 - X[:, i]) * (1 + X[:, i]))
+        return slope
 
     def _complaint(self, row: int, angle: int, value: complex, inputs: np.ndarray) -> str:
         expression = self._flat.expressions[angle]

@@ -218,7 +218,8 @@ class FeatureMap:
         return flatten(self._unrolled)
 
     @cached_property
-    def _angles(self) -> Angles:
+    def angle_function(self) -> Angles:
+        """The function that `encode` and `angles` call, which has derivatives too."""
         return Angles(self._unrolled, self._flat, self._features, self._parameters)
 
     @cached_property
@@ -231,7 +232,7 @@ class FeatureMap:
         `cirq.GlobalPhaseGate` holds a symbol for the phase in half turns. A feature x_i that
         the circuit uses only inside acos(x_i) stands for that angle here: see `encode`.
         """
-        return self._flat.circuit, self._angles.table
+        return self._flat.circuit, self.angle_function.table
 
     @property
     def angle_symbols(self) -> tuple[sympy.Symbol, ...]:
@@ -265,7 +266,7 @@ class FeatureMap:
         >>> chebyshev(2).encode(np.array([[0.0, -1.0]]))
         array([[1.57079633, 3.14159265]])
         """
-        return self._angles.encode(X)
+        return self.angle_function.encode(X)
 
     def angles(self, inputs: np.ndarray, parameters: Any = None) -> np.ndarray:
         """Return the values of `angle_symbols` at every point.
@@ -296,7 +297,7 @@ class FeatureMap:
         >>> feature_map.angles(np.array([[np.pi / 2]]))
         array([[0.5]])
         """
-        return self._angles.evaluate(inputs, parameters)
+        return self.angle_function.evaluate(inputs, parameters)
 
     def resolve(self, x: Any, parameters: Any = None) -> cirq.Circuit:
         """Return the circuit of one point, with numbers for all symbols.
@@ -397,7 +398,7 @@ class FeatureMap:
         >>> print(hardware_efficient(1, layers=1).bind({"theta1": 0.5}))
         0: ───Rx(x0)───Ry(theta0)───Rz(0.159π)───
         """
-        values = self._angles.named_parameters(parameters)
+        values = self.angle_function.named_parameters(parameters)
 
         def bind(expression: sympy.Expr) -> sympy.Expr | complex:
             return evaluated(expression, values)
