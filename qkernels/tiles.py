@@ -53,3 +53,25 @@ def tiles(n_rows: int, n_columns: int, target: int, *, symmetric: bool) -> np.nd
         ],
         dtype=np.int64,
     )
+
+
+def rounds(tiles: np.ndarray, *, symmetric: bool) -> list[np.ndarray]:
+    """Return the tiles in groups, no two of a group in the same row or column of tiles.
+
+    Where `symmetric`, the rows of one are not the columns of another either: a tile stands for its
+    mirror image too. In group r are the tiles (i, j) with i + j = r, modulo the number of rows or
+    columns: each i has one partner, as in a tournament.
+
+    Examples
+    --------
+    >>> [group.tolist() for group in rounds(tiles(48, 48, 16, symmetric=True), symmetric=True)]
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [[[0, 16, 0, 16], [16, 32, 32, 48]],
+     [[0, 16, 16, 32], [32, 48, 32, 48]],
+     [[0, 16, 32, 48], [16, 32, 16, 32]]]
+    """
+    row, column = (np.unique(tiles[:, k], return_inverse=True)[1] for k in (0, 2))
+    if symmetric:
+        row, column = np.unique(tiles[:, [0, 2]], return_inverse=True)[1].reshape(-1, 2).T
+    group = (row + column) % (1 + max(row.max(), column.max()))
+    return [tiles[group == r] for r in range(1 + int(group.max()))]

@@ -50,6 +50,14 @@ class AngleMap:
         """Return (n_points, n_slots) for angles of shape (n_points, n_angles)."""
         return np.ascontiguousarray((self.coefficients @ angles.T).T + self.constants)
 
+    def push_forward(self, rates: np.ndarray) -> np.ndarray:
+        """Return how fast the slots change, given how fast the angles do."""
+        return np.ascontiguousarray((self.coefficients @ rates.T).T)
+
+    def pull_back(self, cotangent: np.ndarray) -> np.ndarray:
+        """Return the gradient by the angles, given that by the slots, a row a point each."""
+        return (self.coefficients.T @ cotangent.T).T
+
 
 @dataclass(frozen=True, eq=False)
 class Component:
@@ -82,6 +90,13 @@ class Component:
     def n_qubits(self) -> int:
         """Number of qubits."""
         return len(self.qubits)
+
+    @functools.cached_property
+    def prefix_varies(self) -> bool:
+        """Whether parameters occur in what all points share at the start."""
+        varying = np.diff(self.slots.coefficients.indptr) > 0
+        rotations, derivative_steps = self.prefix.rotations, self.prefix.derivative_steps
+        return bool(len(derivative_steps) or varying[rotations[:, 3]].any())
 
     def shared_phases(self, slots: np.ndarray) -> np.ndarray:
         """Return exp(iφ) of shape (n_tables, 2^n), given the slots of any one point."""
@@ -141,6 +156,24 @@ class CompiledCircuit:
         those of the map that an evaluator was handed may be in another order.
         """
         return self.feature_map.angles(inputs, parameters)
+
+    def push_forward(
+        self,
+        inputs: np.ndarray,
+        parameters: Any,
+        tangents: np.ndarray,
+        parameter_tangents: np.ndarray,
+    ) -> np.ndarray:
+        """Return how fast the angles change, given how fast inputs and parameters do."""
+        return self.feature_map.angle_function.push_forward(
+            inputs, parameters, tangents, parameter_tangents
+        )
+
+    def pull_back(
+        self, inputs: np.ndarray, parameters: Any, cotangent: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient by inputs and parameters, given that by the angles."""
+        return self.feature_map.angle_function.pull_back(inputs, parameters, cotangent)
 
 
 @functools.lru_cache(maxsize=128)

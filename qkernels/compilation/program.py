@@ -24,16 +24,20 @@ class Program(NamedTuple):
 
     Attributes
     ----------
-    instructions : (n, 3) array of int64
+    instructions : (n, 5) array of int64
         Opcode, first and last: `ROTATE` the rotations first … last - 1 in one pass, `PHASES` by
         the phase steps first … last - 1, `SHARED_PHASES` of table `first`, `MATRIX` of layout
-        `first`.
+        `first`. Then, for phases, the first and last of the derivative steps.
     rotations : (n, 5) array of int64
         Direction, mask, negative, slot and pivot of each real rotation.
     phase_steps : (n, 4) array of int64
         Step, level, bit and slot: how tables of phases are doubled.
     level_rows : (n,) array of int64
         Where each level's table starts; last, the number of rows of them all.
+    derivative_steps : (n, 4) array of int64
+        As `phase_steps`, of those terms of a layer's phases that are not constant.
+    derivative_rows : (n,) array of int64
+        As `level_rows`, for the derivative steps.
     matrix_layouts : (n, 26) array of int64
         Qubit count, place of the first entry, then direction, mask and flip a qubit, then pivots.
     matrix_re, matrix_im : (n,) arrays of float64
@@ -44,9 +48,20 @@ class Program(NamedTuple):
     rotations: np.ndarray
     phase_steps: np.ndarray
     level_rows: np.ndarray
+    derivative_steps: np.ndarray
+    derivative_rows: np.ndarray
     matrix_layouts: np.ndarray
     matrix_re: np.ndarray
     matrix_im: np.ndarray
+
+    def with_adjoint_matrices(self) -> Program:
+        """Return the program whose matrices are the adjoint ones; all else is the same."""
+        re, im = self.matrix_re.copy(), self.matrix_im.copy()
+        for k, offset in self.matrix_layouts[:, :2]:
+            entries = slice(offset, offset + 4**k)
+            re[entries] = re[entries].reshape(2**k, 2**k).T.ravel()
+            im[entries] = -im[entries].reshape(2**k, 2**k).T.ravel()
+        return self._replace(matrix_re=re, matrix_im=im)
 
 
 class Slots:
@@ -158,9 +173,10 @@ class ProgramWriter:
     def __init__(self, n_qubits: int, slots: Slots) -> None:
         self._n_qubits = n_qubits
         self._slots = slots
-        self._instructions: list[tuple[int, int, int]] = []
+        self._instructions: list[tuple[int, int, int, int, int]] = []
         self._rotations: list[tuple[int, ...]] = []
         self._steps: list[tuple] = []
+        self._derivative_steps: list[tuple] = []
         self._layouts: list[list[int]] = []
         self._entries: list[np.ndarray] = []
 
@@ -174,10 +190,12 @@ class ProgramWriter:
             self._write_phases(layer.phases)
         entries = np.concatenate([np.zeros(0, complex), *self._entries])
         return Program(
-            _table(self._instructions, 3),
+            _table(self._instructions, 5),
             _table(self._rotations, 5),
             _table(self._steps, 4),
-            self._level_rows(),
+            self._level_rows(self._steps, max((2 ** row[0] for row in self._layouts), default=0)),
+            _table(self._derivative_steps, 4),
+            self._level_rows(self._derivative_steps),
             _table(self._layouts, 26),
             np.ascontiguousarray(entries.real),
             np.ascontiguousarray(entries.imag),
@@ -190,7 +208,7 @@ class ProgramWriter:
             slot = self._slots.slot(0.5 * rotation.angle)
             row = (rotation.direction, rotation.mask, int(rotation.negative), slot, pivot)
             self._rotations.append(row)
-        self._instructions.append((ROTATE, first, len(self._rotations)))
+        self._instructions.append((ROTATE, first, len(self._rotations), 0, 0))
 
     def _write_phases(self, phases: dict[int, Angle]) -> None:
         shared = {m: a for m, a in phases.items() if self._slots.is_shared(a)}
@@ -198,14 +216,24 @@ class ProgramWriter:
         if own and all(mask.bit_count() == 1 for mask in shared):
             own, shared = phases, {}
         if own:
-            first = len(self._steps)
-            slots = {mask: self._slots.slot(angle) for mask, angle in sorted(own.items())}
-            last = self._n_qubits - 1
-            self._steps += table_steps(slots, last)
-            self._steps += _doubling(slots, last, 0, (APPLY_COPY, APPLY_TURN, APPLY_COMBINE))
-            self._instructions.append((PHASES, first, len(self._steps)))
+            span = self._write_steps(self._steps, own)
+            self._instructions.append((PHASES, *span, *self._write_derivative(own)))
         if shared:
-            self._instructions.append((SHARED_PHASES, self._slots.table(shared), 0))
+            table = self._slots.table(shared)
+            span = self._write_derivative(shared)
+            self._instructions.append((SHARED_PHASES, table, 0, *span))
+
+    def _write_derivative(self, phases: dict[int, Angle]) -> tuple[int, int]:
+        varying = {mask: angle for mask, angle in phases.items() if not angle.is_constant}
+        return self._write_steps(self._derivative_steps, varying) if varying else (0, 0)
+
+    def _write_steps(self, steps: list[tuple], phases: dict[int, Angle]) -> tuple[int, int]:
+        """Write the steps that double a table up to the whole state; return where they are."""
+        first, last = len(steps), self._n_qubits - 1
+        slots = {mask: self._slots.slot(angle) for mask, angle in sorted(phases.items())}
+        steps += table_steps(slots, last)
+        steps += _doubling(slots, last, 0, (APPLY_COPY, APPLY_TURN, APPLY_COMBINE))
+        return first, len(steps)
 
     def _write_matrix(self, matrix: Matrix) -> None:
         k = len(matrix.directions)
@@ -214,17 +242,16 @@ class ProgramWriter:
         row += sorted(pivots(matrix.directions))
         self._layouts.append(row + [0] * (26 - len(row)))
         self._entries.append(matrix.matrix.ravel())
-        self._instructions.append((MATRIX, len(self._layouts) - 1, 0))
+        self._instructions.append((MATRIX, len(self._layouts) - 1, 0, 0, 0))
 
-    def _level_rows(self) -> np.ndarray:
+    def _level_rows(self, steps: list[tuple], least: int = 0) -> np.ndarray:
         """Return where each level's table starts: levels 0 and 1 hold 2^(n-1) rows, then half."""
         half = 2 ** (self._n_qubits - 1)
-        deepest = max((step[1] for step in self._steps), default=-1)
+        deepest = max((step[1] for step in steps), default=-1)
         sizes = [max(1, half >> max(0, level - 1)) for level in range(deepest + 1)]
         starts = np.cumsum([0, *sizes])
-        scratch = max((2 ** row[0] for row in self._layouts), default=0)
         # One start more than there are levels, so that the deepest has a next one to point at.
-        return np.array([*starts, max(int(starts[-1]), scratch)], dtype=np.int64)
+        return np.array([*starts, max(int(starts[-1]), least)], dtype=np.int64)
 
 
 def _table(rows: list, columns: int) -> np.ndarray:

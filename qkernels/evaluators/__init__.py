@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import functools
 
-from qkernels.evaluators.base import Evaluator, Prepared
+from qkernels.evaluators.base import DifferentiableEvaluator, Evaluator, Prepared
+from qkernels.evaluators.gradients import Direction, Gradient
 from qkernels.evaluators.statevector import StatevectorEvaluator
 
-__all__ = ["Evaluator", "Prepared", "StatevectorEvaluator", "default_evaluator"]
+__all__ = [
+    "DifferentiableEvaluator",
+    "Direction",
+    "Evaluator",
+    "Gradient",
+    "Prepared",
+    "StatevectorEvaluator",
+    "default_evaluator",
+]
 
 
 @functools.cache

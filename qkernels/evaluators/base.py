@@ -75,3 +75,34 @@ class Evaluator(Protocol):
 
     def fingerprint(self) -> str:
         """Return a text that changes whenever the computed numbers could change."""
+
+
+@runtime_checkable
+class DifferentiableEvaluator(Evaluator, Protocol):
+    """An evaluator that pulls gradients back: see `StatevectorEvaluator` for each method."""
+
+    def fidelities_vjp(self, a: Any, b: Any, cotangent: np.ndarray) -> Any:
+        """Return `.parameters`, `.X` and `.Y`, given the gradient by the fidelities."""
+
+    def expectations_vjp(
+        self,
+        feature_map: FeatureMap,
+        inputs: np.ndarray,
+        parameters: np.ndarray | None,
+        observables: Sequence[cirq.PauliString],
+        cotangent: np.ndarray,
+    ) -> Any:
+        """Return `.parameters` and `.X`, given the gradient by the expectation values."""
+
+    def fidelities_jacobian(self, a: Any, wrt: Sequence[Any]) -> np.ndarray:
+        """Return how fast the symmetric fidelities change, of shape (n, n, len(wrt))."""
+
+    def expectations_jacobian(
+        self,
+        feature_map: FeatureMap,
+        inputs: np.ndarray,
+        parameters: np.ndarray | None,
+        observables: Sequence[cirq.PauliString],
+        wrt: Sequence[Any],
+    ) -> np.ndarray:
+        """Return how fast the expectation values change, of shape (n, n_observables, len(wrt))."""

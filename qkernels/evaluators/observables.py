@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 import cirq
@@ -40,6 +41,41 @@ def read_words(compiled: CompiledCircuit, observables: Sequence[cirq.PauliString
     return Words(letters, tuple(complex(o.coefficient).real for o in observables))
 
 
+class Factor(NamedTuple):
+    """What one unconnected part contributes to some observables: words on its own qubits.
+
+    Attributes
+    ----------
+    component : Component
+    rows, scales : ndarray of shape (n_words, 4), ndarray of shape (n_words,)
+        The distinct words, as the loops take them.
+    observables : ndarray of shape (n_touched,)
+        The observables that have a word here.
+    columns : ndarray of shape (n_touched,)
+        The place in `rows` of each one's word.
+    """
+
+    component: Component
+    rows: np.ndarray
+    scales: np.ndarray
+    observables: np.ndarray
+    columns: np.ndarray
+
+
+def factors(compiled: CompiledCircuit, words: Words) -> Iterator[Factor]:
+    """Yield the factors of Pauli words, for each unconnected part that some word touches."""
+    for component in compiled.components:
+        parts = [_part(component, dict(letters)) for letters in words.letters]
+        if not (distinct := sorted({part for part in parts if part})):
+            continue
+        rows, scales = zip(*(component.word(dict(part)) for part in distinct), strict=True)
+        place = {part: k for k, part in enumerate(distinct)}
+        touched = [(j, place[part]) for j, part in enumerate(parts) if part]
+        yield Factor(
+            component, np.array(rows, dtype=np.int64), np.array(scales), *np.array(touched).T
+        )
+
+
 def measure(
     compiled: CompiledCircuit, angles: np.ndarray, words: Words, dtype: np.dtype
 ) -> np.ndarray:
@@ -58,20 +94,86 @@ def measure(
     ndarray of shape (n_points, n_words)
     """
     values = np.tile(words.coefficients, (len(angles), 1))
-    for component in compiled.components:
-        parts = [_part(component, dict(letters)) for letters in words.letters]
-        distinct = sorted({part for part in parts if part})
-        if not distinct:
-            continue
-        rows, factors = zip(*(component.word(dict(part)) for part in distinct), strict=True)
-        measured = Simulation(component, angles, dtype).expectations(
-            np.array(rows, dtype=np.int64), np.array(factors)
-        )
-        column = {part: k for k, part in enumerate(distinct)}
-        for j, part in enumerate(parts):
-            if part:
-                values[:, j] *= measured[:, column[part]]
+    for factor in factors(compiled, words):
+        simulation = Simulation(factor.component, angles, dtype)
+        measured = simulation.expectations(factor.rows, factor.scales)
+        values[:, factor.observables] *= measured[:, factor.columns]
     return values
+
+
+def pull_back_measurement(
+    compiled: CompiledCircuit,
+    angles: np.ndarray,
+    words: Words,
+    cotangent: np.ndarray,
+    dtype: np.dtype,
+) -> np.ndarray:
+    """Return the gradient by the angles, given that by the expectation values.
+
+    Parameters
+    ----------
+    compiled, angles, words, dtype
+        As `measure` takes them.
+    cotangent : ndarray of shape (n_points, n_words)
+
+    Returns
+    -------
+    ndarray of shape (n_points, n_angles)
+    """
+    parts = list(factors(compiled, words))
+    simulations = [Simulation(part.component, angles, dtype) for part in parts]
+
+    @cache
+    def measured(k: int) -> np.ndarray:
+        return simulations[k].expectations(parts[k].rows, parts[k].scales)
+
+    gradient = np.zeros_like(angles)
+    for k, part in enumerate(parts):
+        scaled = (cotangent * np.array(words.coefficients))[:, part.observables]
+        for other in range(len(parts)):
+            both, here, there = np.intersect1d(
+                part.observables, parts[other].observables, return_indices=True
+            )
+            if other != k and len(both):
+                scaled[:, here] *= measured(other)[:, parts[other].columns[there]]
+        weights = np.zeros((len(angles), len(part.rows)))
+        np.add.at(weights.T, part.columns, scaled.T)
+        slots = simulations[k].pull_back_expectations(weights, part.rows, part.scales)
+        gradient += part.component.slots.pull_back(slots)
+    return gradient
+
+
+def measurement_rates(
+    compiled: CompiledCircuit,
+    angles: np.ndarray,
+    rates: np.ndarray,
+    words: Words,
+    dtype: np.dtype,
+) -> np.ndarray:
+    """Return how fast the expectation values change, given how fast the angles do.
+
+    Parameters
+    ----------
+    compiled, angles, words, dtype
+        As `measure` takes them.
+    rates : ndarray of shape (n_points, n_angles)
+
+    Returns
+    -------
+    ndarray of shape (n_points, n_words)
+    """
+    values = np.tile(words.coefficients, (len(angles), 1))
+    changes = np.zeros_like(values)
+    for part in factors(compiled, words):
+        simulation = Simulation(part.component, angles, dtype)
+        own = simulation.expectations(part.rows, part.scales)[:, part.columns]
+        slot_rates = part.component.slots.push_forward(rates)
+        own_change = simulation.expectation_rates(slot_rates, part.rows, part.scales)
+        # The product rule, one factor after another.
+        there = part.observables
+        changes[:, there] = changes[:, there] * own + values[:, there] * own_change[:, part.columns]
+        values[:, there] *= own
+    return changes
 
 
 def _letters(compiled: CompiledCircuit, observable: cirq.PauliString) -> Word:

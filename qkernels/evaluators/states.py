@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+
+from qkernels.feature_maps import FeatureMap
+
+
+class Source(NamedTuple):
+    """What states were prepared from: needed to differentiate them."""
+
+    feature_map: FeatureMap
+    inputs: np.ndarray
+    parameters: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,9 +27,26 @@ class PreparedStates:
     ----------
     parts : tuple of (ndarray, ndarray)
         Real and imaginary amplitudes, (n_points, 2^n) each, of each unconnected part.
+    source : Source or None
+        None for restored states, which cannot be differentiated.
     """
 
     parts: tuple[tuple[np.ndarray, np.ndarray], ...]
+    source: Source | None = None
+
+    def require_source(self) -> Source:
+        """Return what the states were prepared from.
+
+        Raises
+        ------
+        ValueError
+            If they were restored.
+        """
+        if self.source is None:
+            raise ValueError(
+                "expected states prepared by embed, which know their points; got restored ones"
+            )
+        return self.source
 
     @property
     def nbytes(self) -> int:
@@ -29,7 +57,9 @@ class PreparedStates:
         return len(self.parts[0][0])
 
     def __getitem__(self, rows: slice | np.ndarray) -> PreparedStates:
-        return PreparedStates(tuple((re[rows], im[rows]) for re, im in self.parts))
+        parts = tuple((re[rows], im[rows]) for re, im in self.parts)
+        source = self.source and self.source._replace(inputs=self.source.inputs[rows])
+        return PreparedStates(parts, source)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays by name, points along the first axis."""
@@ -67,6 +97,6 @@ class PreparedStates:
         return cls(tuple(shapes))
 
     @classmethod
-    def from_planes(cls, planes: Sequence[np.ndarray]) -> PreparedStates:
+    def from_planes(cls, planes: Sequence[np.ndarray], source: Source) -> PreparedStates:
         """Return the states with these planes: re, im, re, im, ... part by part."""
-        return cls(tuple(zip(planes[::2], planes[1::2], strict=True)))
+        return cls(tuple(zip(planes[::2], planes[1::2], strict=True)), source)

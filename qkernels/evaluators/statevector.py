@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import cirq
 import numpy as np
 
 from qkernels.compilation import CompiledCircuit, compile_feature_map
 from qkernels.evaluators.cache import Arrays, RowCache
+from qkernels.evaluators.comparison import gram_matrix
+from qkernels.evaluators.gradients import (
+    Direction,
+    Gradient,
+    expectations_jacobian,
+    fidelities_jacobian,
+    pull_back_expectations,
+    pull_back_fidelities,
+)
 from qkernels.evaluators.observables import measure, read_words
-from qkernels.evaluators.simulation import Simulation, room_size
-from qkernels.evaluators.states import PreparedStates
+from qkernels.evaluators.simulation import COTANGENTS, STATES, TANGENTS, Simulation, room_size
+from qkernels.evaluators.states import PreparedStates, Source
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import real_array
-from qkernels.loops import overlaps
-from qkernels.loops.jit import thread_count
-from qkernels.loops.lanes import lane_count
 from qkernels.memory import parse_size, require_memory
-from qkernels.tiles import tiles
 
 _DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
-_TILE_EDGE = 160
-# A loop cannot be interrupted: one call is given about this much work.
-_FLOPS_A_CALL = 4 * 10**9
-# Less work than this is done before another thread has woken up.
-_FLOPS_WORTH_A_THREAD = 10**8
 _caches: dict[tuple, RowCache] = {}
-
-Planes: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 def _after_fork() -> None:
@@ -159,7 +157,8 @@ class StatevectorEvaluator:
             return tuple(plane for part in parts for plane in part)
 
         space = feature_map, _key(values)
-        return PreparedStates.from_planes(self._cache.get(space, inputs, states))
+        planes = self._cache.get(space, inputs, states)
+        return PreparedStates.from_planes(planes, Source(feature_map, inputs, values))
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> PreparedStates:
         """Return the prepared points whose `arrays()` these are."""
@@ -240,11 +239,50 @@ class StatevectorEvaluator:
             f"to compute a Gram matrix of {len(a)} x {len(other)}",
             "compare blocks of the points instead of all at once",
         )
-        gram = np.empty((len(a), len(other)))
-        for k, (own, others) in enumerate(zip(a.parts, other.parts, strict=True)):
-            pairs = [(_read_only(re), _read_only(im)) for re, im in (own, others)]
-            _write_fidelities(gram, *pairs, symmetric=symmetric, fresh=k == 0)
+        gram = gram_matrix([*zip(a.parts, other.parts, strict=True)], symmetric=symmetric)
         return (gram, np.zeros_like(gram)) if return_std else gram
+
+    def fidelities_vjp(
+        self, a: PreparedStates, b: PreparedStates | None, cotangent: Any
+    ) -> Gradient:
+        """Return the gradient of a scalar, given that with respect to the fidelities.
+
+        One product of the cotangent with the states, then one sweep back through the circuit for
+        each point, whatever the number of parameters.
+
+        Parameters
+        ----------
+        a : PreparedStates
+        b : PreparedStates or None
+            None, or `a` itself, is the symmetric case.
+        cotangent : array-like of shape (len(a), len(b))
+            ∂L/∂K; a symmetric K is a function of each of its entries.
+
+        Returns
+        -------
+        Gradient
+            `.parameters`, `.X` and, but for the symmetric case, `.Y`.
+
+        Raises
+        ------
+        ValueError
+            If the cotangent has another shape than the fidelities, states were restored rather than
+            embedded, or the circuit's angles have no finite derivative.
+        MemoryError
+            If the states' cotangents would not fit.
+        """
+        other = None if b is a else b
+        shape = len(a), len(a if other is None else other)
+        cotangent = _cotangent(cotangent, shape)
+        for states in (a, other):
+            if states is not None:
+                states.require_source()
+        require_memory(
+            a.nbytes + (0 if other is None else other.nbytes),
+            f"for the gradient with respect to the states of {sum(shape)} points",
+            "take fewer points at a time",
+        )
+        return pull_back_fidelities(a, other, cotangent)
 
     def expectations(
         self,
@@ -295,11 +333,124 @@ class StatevectorEvaluator:
         result = result.copy()
         return (result, np.zeros_like(result)) if return_std else result
 
+    def expectations_vjp(
+        self,
+        feature_map: FeatureMap,
+        inputs: Any,
+        parameters: Any | None,
+        observables: Sequence[cirq.PauliString],
+        cotangent: Any,
+    ) -> Gradient:
+        """Return the gradient of a scalar, given that with respect to expectation values.
+
+        Parameters
+        ----------
+        feature_map, inputs, parameters, observables
+            As in `expectations`.
+        cotangent : array-like of shape (n_points, n_observables)
+
+        Returns
+        -------
+        Gradient
+            `.parameters` and `.X`.
+
+        Raises
+        ------
+        ValueError
+            As `expectations` does; if the cotangent has another shape than the expectation values,
+            or the circuit's angles have no finite derivative.
+        """
+        inputs, values = _points(inputs), _values(parameters)
+        compiled = compile_feature_map(feature_map)
+        words = read_words(compiled, observables)
+        cotangent = _cotangent(cotangent, (len(inputs), len(words.letters)))
+        self._require_memory(
+            compiled,
+            8 * len(inputs) * len(words.letters),
+            f"for a gradient through {feature_map.n_qubits} qubits",
+            "take a map with fewer qubits, or with unconnected parts",
+            planes=COTANGENTS,
+        )
+        return pull_back_expectations(compiled, inputs, values, words, cotangent, self._dtype)
+
+    def fidelities_jacobian(self, a: PreparedStates, wrt: Sequence[Direction]) -> np.ndarray:
+        """Return how fast the symmetric fidelities change along each of some directions.
+
+        Parameters
+        ----------
+        a : PreparedStates
+        wrt : sequence of Direction
+            How fast inputs and parameters change.
+
+        Returns
+        -------
+        ndarray of shape (len(a), len(a), len(wrt))
+
+        Raises
+        ------
+        ValueError
+            If states were restored rather than embedded, or an angle has no finite derivative.
+        MemoryError
+            If the result and the states' tangents would not fit.
+        """
+        a.require_source()
+        require_memory(
+            8 * len(a) ** 2 * (len(wrt) + 6) + 6 * a.nbytes,
+            f"for the gradient of a Gram matrix of {len(a)} points by {len(wrt)} hyperparameters",
+            "free fewer hyperparameters, or train with KernelTrainer, whose memory does not depend "
+            "on their number",
+        )
+        return fidelities_jacobian(a, wrt)
+
+    def expectations_jacobian(
+        self,
+        feature_map: FeatureMap,
+        inputs: Any,
+        parameters: Any | None,
+        observables: Sequence[cirq.PauliString],
+        wrt: Sequence[Direction],
+    ) -> np.ndarray:
+        """Return how fast expectation values change along each of some directions.
+
+        Parameters
+        ----------
+        feature_map, inputs, parameters, observables
+            As in `expectations`.
+        wrt : sequence of Direction
+
+        Returns
+        -------
+        ndarray of shape (n_points, n_observables, len(wrt))
+
+        Raises
+        ------
+        ValueError
+            As `expectations` does; if an angle has no finite derivative.
+        """
+        inputs, values = _points(inputs), _values(parameters)
+        compiled = compile_feature_map(feature_map)
+        words = read_words(compiled, observables)
+        self._require_memory(
+            compiled,
+            8 * len(inputs) * len(words.letters) * (1 + len(wrt)),
+            f"for a gradient through {feature_map.n_qubits} qubits",
+            "free fewer hyperparameters, or take a map with fewer qubits",
+            planes=TANGENTS,
+        )
+        return expectations_jacobian(compiled, inputs, values, words, wrt, self._dtype)
+
     def _require_memory(
-        self, compiled: CompiledCircuit, n_bytes: int, what: str, advice: str
+        self,
+        compiled: CompiledCircuit,
+        n_bytes: int,
+        what: str,
+        advice: str,
+        *,
+        planes: int = STATES,
     ) -> None:
         """Refuse to keep so many bytes, beside the room of one worker, if there are too few."""
-        room = max(room_size(c, c.main, self._dtype) for c in compiled.components)
+        parts = compiled.components
+        room = max(room_size(c, c.main, self._dtype, planes) for c in parts)
         require_memory(n_bytes + room, what, advice)
 
 
@@ -315,6 +466,13 @@ def _key(values: np.ndarray | None) -> bytes | None:
     return None if values is None else values.tobytes()
 
 
+def _cotangent(value: Any, shape: tuple[int, int]) -> np.ndarray:
+    cotangent = np.ascontiguousarray(real_array(value, "cotangent"))
+    if cotangent.shape != shape:
+        raise ValueError(f"expected a cotangent of shape {shape}, got {cotangent.shape}")
+    return cotangent
+
+
 def _points(inputs: Any) -> np.ndarray:
     points = np.ascontiguousarray(real_array(inputs, "inputs"))
     if points.ndim != 2 or not len(points):
@@ -323,29 +481,3 @@ def _points(inputs: Any) -> np.ndarray:
             f"got shape {points.shape}"
         )
     return points
-
-
-def _read_only(plane: np.ndarray) -> np.ndarray:
-    """Return a contiguous view that cannot be written: memory maps then are not another type."""
-    view = np.ascontiguousarray(plane)[:]
-    view.flags.writeable = False
-    return view
-
-
-def _write_fidelities(
-    gram: np.ndarray, a: Planes, b: Planes, *, symmetric: bool, fresh: bool
-) -> None:
-    """Write the fidelities of one part of a circuit, some tiles at a time."""
-    if not gram.size:
-        return
-    # The tiles depend on the shape alone, so that no number of threads changes a bit.
-    todo = tiles(len(gram), gram.shape[1], _TILE_EDGE, symmetric=symmetric)
-    edge = int(max(np.max(todo[:, 1] - todo[:, 0]), np.max(todo[:, 3] - todo[:, 2])))
-    lanes = lane_count(a[0].dtype)
-    flops = 8 * edge * edge * a[0].shape[1]
-    workers = min(thread_count(), len(todo), -(-flops * len(todo) // _FLOPS_WORTH_A_THREAD))
-    rooms = np.empty((workers, overlaps.room_size(edge, lanes)), a[0].dtype)
-    step = max(1, _FLOPS_A_CALL // flops) * workers
-    how = {"symmetric": symmetric, "fresh": fresh, "rooms": rooms, "lanes": lanes}
-    for first in range(0, len(todo), step):
-        overlaps.write_fidelities(gram, a, b, todo[first : first + step], **how)

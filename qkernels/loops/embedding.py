@@ -11,7 +11,7 @@ from qkernels.loops.lanes import take_next, transpose
 
 
 @jit
-def _write_states(states, plane, first, count):
+def write_states(states, plane, first, count):
     """Transpose the lanes of one plane into rows of `states`."""
     size, lanes = plane.shape
     whole = size - size % lanes if count == lanes else 0
@@ -20,6 +20,18 @@ def _write_states(states, plane, first, count):
     for b in range(whole, size):
         for point in range(count):
             states[first + point, b] = plane[b, point]
+
+
+@jit
+def read_states(plane, states, first, count):
+    """Transpose rows of `states` into the lanes of one plane; lanes past the last are zero."""
+    size, lanes = plane.shape
+    whole = size - size % lanes if count == lanes else 0
+    for b in range(0, whole, lanes):
+        transpose(plane, b * lanes, lanes, states, first * size + b, size)
+    for b in range(whole, size):
+        for lane in range(lanes):
+            plane[b, lane] = states[first + lane, b] if lane < count else 0.0
 
 
 @jit
@@ -48,11 +60,11 @@ def _embed(
     while block < blocks[1]:
         first = block * lanes
         count = min(lanes, n_points - first)
-        fill_trigonometry(trig, angles, first, count)
+        fill_trigonometry(trig, angles, first, count, 1.0)
         fill_initial(re, im, initial[0], initial[1])
         evolve(re, im, trig, table_re, table_im, program, tables_re, tables_im)
-        _write_states(states_re, re, first, count)
-        _write_states(states_im, im, first, count)
+        write_states(states_re, re, first, count)
+        write_states(states_im, im, first, count)
         block = blocks[0] + take_next(counter)
 
 

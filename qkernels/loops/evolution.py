@@ -22,14 +22,14 @@ COS, SIN, MINUS_SIN = range(3)
 
 
 @jit
-def fill_trigonometry(trig, angles, first, count):
-    """Write cos, sin and -sin of a block's angles; lanes past the last point repeat it."""
+def fill_trigonometry(trig, angles, first, count, sign):
+    """Write cos, sin and -sin of `sign` times a block's angles; lanes past the last repeat it."""
     n_slots = angles.shape[1]
     for lane in range(trig.shape[1]):
         point = first + min(lane, count - 1)
         for slot in range(n_slots):
             angle = angles[point, slot]
-            sine = np.sin(angle)
+            sine = sign * np.sin(angle)
             trig[3 * slot + COS, lane] = np.cos(angle)
             trig[3 * slot + SIN, lane] = sine
             trig[3 * slot + MINUS_SIN, lane] = -sine
@@ -44,21 +44,22 @@ def fill_initial(re, im, initial_re, initial_im):
 
 
 @jit
-def _insert_zero(bits, pivot):
+def insert_zero(bits, pivot):
     """Return `bits` with a zero put in at bit `pivot`; higher bits move up."""
     low = bits & (pivot - 1)
     return ((bits ^ low) << 1) | low
 
 
 @jit
-def _sine_row(rotation, b):
+def sine_row(rotation, b):
     """Return the row of sin or -sin: the sign with which `b` enters this rotation."""
     negative = parity(rotation[1] & b) ^ rotation[2]
     return 3 * rotation[3] + SIN + negative
 
 
 @jit
-def _turn(a, b, cosine, sine):
+def turn(a, b, cosine, sine):
+    """Return the pair (a, b) turned."""
     return cosine * a - sine * b, sine * a + cosine * b
 
 
@@ -67,8 +68,8 @@ def _rotate_one(psi, trig, r):
     d, pivot = r[0], r[4]
     c = load(trig, 3 * r[3] + COS)
     for k in range(psi.shape[0] >> 1):
-        b = _insert_zero(k, pivot)
-        low, high = _turn(load(psi, b), load(psi, b ^ d), c, load(trig, _sine_row(r, b)))
+        b = insert_zero(k, pivot)
+        low, high = turn(load(psi, b), load(psi, b ^ d), c, load(trig, sine_row(r, b)))
         store(psi, b, low)
         store(psi, b ^ d, high)
 
@@ -78,12 +79,12 @@ def _rotate_two(psi, trig, r, s):
     d, e = r[0], s[0]
     c0, c1 = load(trig, 3 * r[3] + COS), load(trig, 3 * s[3] + COS)
     for k in range(psi.shape[0] >> 2):
-        b = _insert_zero(_insert_zero(k, min(r[4], s[4])), max(r[4], s[4]))
-        s0, s1 = load(trig, _sine_row(r, b)), load(trig, _sine_row(s, b))
-        a0, a1 = _turn(load(psi, b), load(psi, b ^ d), c0, s0)
-        a2, a3 = _turn(load(psi, b ^ e), load(psi, b ^ d ^ e), c0, s0)
-        a0, a2 = _turn(a0, a2, c1, s1)
-        a1, a3 = _turn(a1, a3, c1, s1)
+        b = insert_zero(insert_zero(k, min(r[4], s[4])), max(r[4], s[4]))
+        s0, s1 = load(trig, sine_row(r, b)), load(trig, sine_row(s, b))
+        a0, a1 = turn(load(psi, b), load(psi, b ^ d), c0, s0)
+        a2, a3 = turn(load(psi, b ^ e), load(psi, b ^ d ^ e), c0, s0)
+        a0, a2 = turn(a0, a2, c1, s1)
+        a1, a3 = turn(a1, a3, c1, s1)
         store(psi, b, a0)
         store(psi, b ^ d, a1)
         store(psi, b ^ e, a2)
@@ -100,22 +101,22 @@ def _rotate_three(psi, trig, r, s, t):
     c1 = load(trig, 3 * s[3] + COS)
     c2 = load(trig, 3 * t[3] + COS)
     for k in range(psi.shape[0] >> 3):
-        b = _insert_zero(_insert_zero(_insert_zero(k, low), middle), high)
-        s0 = load(trig, _sine_row(r, b))
-        s1 = load(trig, _sine_row(s, b))
-        s2 = load(trig, _sine_row(t, b))
-        a0, a1 = _turn(load(psi, b), load(psi, b ^ d), c0, s0)
-        a2, a3 = _turn(load(psi, b ^ e), load(psi, b ^ d ^ e), c0, s0)
-        a4, a5 = _turn(load(psi, b ^ f), load(psi, b ^ d ^ f), c0, s0)
-        a6, a7 = _turn(load(psi, b ^ e ^ f), load(psi, b ^ d ^ e ^ f), c0, s0)
-        a0, a2 = _turn(a0, a2, c1, s1)
-        a1, a3 = _turn(a1, a3, c1, s1)
-        a4, a6 = _turn(a4, a6, c1, s1)
-        a5, a7 = _turn(a5, a7, c1, s1)
-        a0, a4 = _turn(a0, a4, c2, s2)
-        a1, a5 = _turn(a1, a5, c2, s2)
-        a2, a6 = _turn(a2, a6, c2, s2)
-        a3, a7 = _turn(a3, a7, c2, s2)
+        b = insert_zero(insert_zero(insert_zero(k, low), middle), high)
+        s0 = load(trig, sine_row(r, b))
+        s1 = load(trig, sine_row(s, b))
+        s2 = load(trig, sine_row(t, b))
+        a0, a1 = turn(load(psi, b), load(psi, b ^ d), c0, s0)
+        a2, a3 = turn(load(psi, b ^ e), load(psi, b ^ d ^ e), c0, s0)
+        a4, a5 = turn(load(psi, b ^ f), load(psi, b ^ d ^ f), c0, s0)
+        a6, a7 = turn(load(psi, b ^ e ^ f), load(psi, b ^ d ^ e ^ f), c0, s0)
+        a0, a2 = turn(a0, a2, c1, s1)
+        a1, a3 = turn(a1, a3, c1, s1)
+        a4, a6 = turn(a4, a6, c1, s1)
+        a5, a7 = turn(a5, a7, c1, s1)
+        a0, a4 = turn(a0, a4, c2, s2)
+        a1, a5 = turn(a1, a5, c2, s2)
+        a2, a6 = turn(a2, a6, c2, s2)
+        a3, a7 = turn(a3, a7, c2, s2)
         store(psi, b, a0)
         store(psi, b ^ d, a1)
         store(psi, b ^ e, a2)
@@ -216,34 +217,44 @@ def _apply_table(re, im, table_re, table_im, size, factor):
 
 
 @jit
-def apply_phases(re, im, trig, table_re, table_im, steps, level_rows):
-    """Multiply by exp(iφ(b)), φ(b) = Σ_m θ_m (-1)^parity(b & m), of one phase layer.
+def fill_phases(trig, table_re, table_im, steps, level_rows):
+    """Make the table of a phase layer: all its steps but the last, which `apply_phases` does.
 
     The table of the factor over the low k bits is doubled bit by bit: its upper half is the table
     times conj(F), its lower half times F, where F is the factor of all the terms whose highest bit
-    is k, a table over the bits below made in the same way one level down. The last doubling is
-    done on the state itself.
+    is k, a table over the bits below made in the same way one level down.
     """
-    for i in range(steps.shape[0]):
+    for i in range(steps.shape[0] - 1):
         step, level, bit, slot = steps[i, 0], steps[i, 1], steps[i, 2], steps[i, 3]
         base, size, factor = level_rows[level], 1 << bit, level_rows[level + 1]
         if step == START:
-            store(table_re, base, load(trig, 3 * slot + COS) if slot >= 0 else fill(re, 1.0))
-            store(table_im, base, load(trig, 3 * slot + SIN) if slot >= 0 else fill(re, 0.0))
+            store(table_re, base, load(trig, 3 * slot + COS) if slot >= 0 else fill(trig, 1.0))
+            store(table_im, base, load(trig, 3 * slot + SIN) if slot >= 0 else fill(trig, 0.0))
         elif step == COPY:
             _double_by_copy(table_re, table_im, base, size)
         elif step == TURN:
             fr, fi = load(trig, 3 * slot + COS), load(trig, 3 * slot + SIN)
             _double_by_turn(table_re, table_im, base, size, fr, fi)
-        elif step == COMBINE:
-            _double_by_table(table_re, table_im, base, size, factor)
-        elif step == APPLY_COPY:
-            _apply_copy(re, im, table_re, table_im, size)
-        elif step == APPLY_TURN:
-            fr, fi = load(trig, 3 * slot + COS), load(trig, 3 * slot + SIN)
-            _apply_turn(re, im, table_re, table_im, size, fr, fi)
         else:
-            _apply_table(re, im, table_re, table_im, size, factor)
+            _double_by_table(table_re, table_im, base, size, factor)
+
+
+@jit
+def apply_phases(re, im, trig, table_re, table_im, steps, level_rows):
+    """Multiply by exp(iφ(b)), φ(b) = Σ_m θ_m (-1)^parity(b & m), of one phase layer.
+
+    `fill_phases` has made the table over all bits but the highest; the last doubling is done on the
+    state itself.
+    """
+    step, bit, slot = steps[-1, 0], steps[-1, 2], steps[-1, 3]
+    size, factor = 1 << bit, level_rows[1]
+    if step == APPLY_COPY:
+        _apply_copy(re, im, table_re, table_im, size)
+    elif step == APPLY_TURN:
+        fr, fi = load(trig, 3 * slot + COS), load(trig, 3 * slot + SIN)
+        _apply_turn(re, im, table_re, table_im, size, fr, fi)
+    else:
+        _apply_table(re, im, table_re, table_im, size, factor)
 
 
 @jit
@@ -285,7 +296,7 @@ def apply_matrix(re, im, work_re, work_im, layout, data_re, data_im):
     for rest in range(re.shape[0] >> k):
         b = rest
         for q in range(k):
-            b = _insert_zero(b, layout[2 + 3 * k + q])
+            b = insert_zero(b, layout[2 + 3 * k + q])
         first = _local_index(layout, b)
         for i in range(size):
             row = _coset_row(layout, b, i ^ first)
@@ -335,6 +346,7 @@ def evolve(re, im, trig, table_re, table_im, program, tables_re, tables_im):
             rotate(im, trig, program.rotations, first, last)
         elif opcode == PHASES:
             steps = program.phase_steps[first:last]
+            fill_phases(trig, table_re, table_im, steps, program.level_rows)
             apply_phases(re, im, trig, table_re, table_im, steps, program.level_rows)
         elif opcode == SHARED_PHASES:
             apply_shared_phases(re, im, tables_re[first], tables_im[first])

@@ -47,6 +47,48 @@ def measure_word(re, im, word):
 
 
 @jit
+def add_to(planes, b, re, im):
+    """Add to amplitude b of a pair of planes."""
+    store(planes[0], b, load(planes[0], b) + re)
+    store(planes[1], b, load(planes[1], b) + im)
+
+
+@jit
+def _add_diagonal(psi, out, mask, weight):
+    for b in range(psi[0].shape[0]):
+        scale = weight * fill(psi[0], 2.0 - 4.0 * parity(b & mask))
+        add_to(out, b, scale * load(psi[0], b), scale * load(psi[1], b))
+
+
+@jit
+def _add_paired(psi, out, word, weight):
+    direction, mask, pivot, imaginary = word[0], word[1], word[2], word[3]
+    zero = fill(psi[0], 0.0)
+    for k in range(psi[0].shape[0] >> 1):
+        low = k & (pivot - 1)
+        b = ((k ^ low) << 1) | low
+        c = b ^ direction
+        scale = weight * fill(psi[0], 1.0 - 2.0 * parity(b & mask))
+        ar, ai = scale * load(psi[0], b), scale * load(psi[1], b)
+        cr, ci = scale * load(psi[0], c), scale * load(psi[1], c)
+        if imaginary:
+            add_to(out, b, zero - ci, cr)
+            add_to(out, c, ai, zero - ar)
+        else:
+            add_to(out, b, cr, ci)
+            add_to(out, c, ar, ai)
+
+
+@jit
+def add_word_cotangent(psi, out, word, weight):
+    """Add `weight`, in lanes, times the gradient of `measure_word` by the amplitudes."""
+    if word[0] == 0:
+        _add_diagonal(psi, out, word[1], weight)
+    else:
+        _add_paired(psi, out, word, weight)
+
+
+@jit
 def _expectations(
     worker,
     counter,
@@ -74,7 +116,7 @@ def _expectations(
     while block < blocks[1]:
         first = block * lanes
         count = min(lanes, n_points - first)
-        fill_trigonometry(trig, angles, first, count)
+        fill_trigonometry(trig, angles, first, count, 1.0)
         fill_initial(re, im, initial[0], initial[1])
         evolve(re, im, trig, table_re, table_im, program, tables_re, tables_im)
         for w in range(words.shape[0]):

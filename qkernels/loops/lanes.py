@@ -125,6 +125,34 @@ def _transpose(typing_context, out, place, stride, source, first, step):
     return types.void(out, *integers, source, *integers), codegen
 
 
+def _copy(typing_context, out, place, source, first):
+    return _move(out, source, lambda builder, old, new: new)
+
+
+def _add(typing_context, out, place, source, first):
+    return _move(out, source, lambda builder, old, new: builder.fadd(old, new))
+
+
+def _move(out, source, combine):
+    """Return the code that writes one register into another array, combined with what is there."""
+    lanes = Lanes(source.dtype)
+
+    def codegen(context, builder, sig, args):
+        vector = context.get_value_type(lanes)
+        align = lanes.dtype.bitwidth // 8
+
+        def pointer(array):
+            data = context.make_array(sig.args[array])(context, builder, args[array]).data
+            return builder.bitcast(builder.gep(data, [args[array + 1]]), vector.as_pointer())
+
+        new = builder.load(pointer(2), align=align)
+        old = builder.load(pointer(0), align=align)
+        builder.store(combine(builder, old, new), pointer(0), align=align)
+        return context.get_dummy_value()
+
+    return types.void(out, types.intp, source, types.intp), codegen
+
+
 def _swap_blocks(builder, rows, half):
     """Swap the off-diagonal blocks of size `half` of each block of twice that size."""
     count = len(rows)
@@ -206,9 +234,23 @@ def _plain_transpose(out, place, stride, source, first, step):
         target[place + k * stride :][:count] = row
 
 
+def _plain_copy(out, place, source, first):
+    """Write a register's worth of numbers from one place to another, in arrays of any shape."""
+    count = lane_count(source.dtype)
+    out.reshape(-1)[place : place + count] = source.reshape(-1)[first : first + count]
+
+
+def _plain_add(out, place, source, first):
+    """Add a register's worth of numbers to those at another place, in arrays of any shape."""
+    count = lane_count(source.dtype)
+    out.reshape(-1)[place : place + count] += source.reshape(-1)[first : first + count]
+
+
 load = vector_function(_load, _plain_load)
 store = vector_function(_store, _plain_store)
 fill = vector_function(_fill, _plain_fill)
 parity = vector_function(_parity, _plain_parity)
 take_next = vector_function(_take_next, _plain_take_next)
 transpose = vector_function(_transpose, _plain_transpose)
+copy = vector_function(_copy, _plain_copy)
+add = vector_function(_add, _plain_add)

@@ -123,7 +123,7 @@ def _pack(panels, start, re, im, point, end, first, width, lanes):
 
 
 @jit
-def _tile_overlaps(sums, panels, a, b, tile, lanes, triangle):
+def tile_overlaps(sums, panels, a, b, tile, lanes, triangle):
     """Write the overlaps of one tile, pair of blocks by pair of blocks, into `sums`."""
     rows, columns = tile[1] - tile[0], tile[3] - tile[2]
     row_blocks, column_blocks = (rows + lanes - 1) // lanes, (columns + lanes - 1) // lanes
@@ -185,7 +185,7 @@ def _write_fidelities(worker, counter, gram, a, b, tiles, symmetric, fresh, room
         blocks *= (tile[3] - tile[2] + lanes - 1) // lanes
         sums = rooms[worker, : 2 * lanes * lanes * blocks]
         panels = rooms[worker, 2 * lanes * lanes * blocks :]
-        _tile_overlaps(sums, panels, a, b, tile, lanes, triangle)
+        tile_overlaps(sums, panels, a, b, tile, lanes, triangle)
         _write_tile(gram, sums, tile, lanes, symmetric, fresh)
         t = take_next(counter)
 

@@ -15,7 +15,7 @@ import pytest
 import threadpoolctl
 
 from qkernels import StatevectorEvaluator
-from qkernels.evaluators import simulation, statevector
+from qkernels.evaluators import comparison, simulation
 from tests.evaluators.maps import PARAMETERS, entangled, points
 
 ROOT = Path(__file__).parents[2]
@@ -49,10 +49,10 @@ def all_in_threads(monkeypatch):
     """Gives every thread work, however little there is."""
 
     def set_count(count):
-        for module in (simulation, statevector):
+        for module in (simulation, comparison):
             monkeypatch.setattr(module, "thread_count", lambda: count)
         monkeypatch.setattr(simulation, "_SECONDS_WORTH_A_THREAD", 0.0)
-        monkeypatch.setattr(statevector, "_FLOPS_WORTH_A_THREAD", 1)
+        monkeypatch.setattr(comparison, "_FLOPS_WORTH_A_THREAD", 1)
 
     return set_count
 
@@ -70,7 +70,7 @@ def test_any_pace_gives_the_same_bits(all_in_threads, monkeypatch):
     expected = results()
     all_in_threads(2)
     monkeypatch.setattr(simulation, "_SECONDS_A_CALL", 0.0)
-    monkeypatch.setattr(statevector, "_FLOPS_A_CALL", 1)
+    monkeypatch.setattr(comparison, "_FLOPS_A_CALL", 1)
     assert_same(results(), expected)
 
 
@@ -245,9 +245,9 @@ def test_gram_matrices_are_computed_in_calls_short_enough_for_ctrl_c(monkeypatch
         sizes = (tiles[:, 1] - tiles[:, 0]) * (tiles[:, 3] - tiles[:, 2])
         flops.append(8 * sizes.sum() * a[0].shape[1])
 
-    monkeypatch.setattr(statevector.overlaps, "write_fidelities", spy)
-    monkeypatch.setattr(statevector, "thread_count", lambda: 2)
-    monkeypatch.setattr(statevector, "_FLOPS_A_CALL", 2 * 10**8)
+    monkeypatch.setattr(comparison.overlaps, "write_fidelities", spy)
+    monkeypatch.setattr(comparison, "thread_count", lambda: 2)
+    monkeypatch.setattr(comparison, "_FLOPS_A_CALL", 2 * 10**8)
     evaluator.fidelities(evaluator.embed(entangled(8), points(1000), PARAMETERS))
     assert len(flops) > 2
     assert max(flops) <= 2 * 2 * 10**8

@@ -176,7 +176,7 @@ def test_a_whole_program(dtype):
 def test_sines_and_cosines_of_a_block(dtype):
     angles = np.random.default_rng(0).uniform(-9, 9, (20, 2))
     trig = np.empty((6, twins.lanes_of(dtype)), dtype)
-    evolution.fill_trigonometry(trig, angles, 16, 4)
+    evolution.fill_trigonometry(trig, angles, 16, 4, 1.0)
     expected = twins.trigonometry(angles[[16, 17, 18, *[19] * (trig.shape[1] - 3)]], dtype)
     np.testing.assert_allclose(trig, expected, atol=TOLERANCE[dtype] / 10, rtol=0)
 
