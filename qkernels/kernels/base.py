@@ -8,17 +8,21 @@ are computed that of an evaluator.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
-from qkernels.evaluators import Evaluator, Prepared
+from qkernels.evaluators import Direction, Evaluator, Prepared
 from qkernels.kernels.embedding import Embedding, check_points, resolve_evaluator
+from qkernels.kernels.gradients import KernelGradient, Vjp, check_cotangent
 from qkernels.kernels.serialization import fingerprint, to_json
-from qkernels.kernels.validation import FeatureMapLike, check_hyperparameter
+from qkernels.kernels.validation import FeatureMapLike, check_data, check_hyperparameter
 from qkernels.kernels.values import canonical, show_call
+from qkernels.memory import require_memory
+
+PullBack: TypeAlias = Callable[[np.ndarray], tuple[dict[str, np.ndarray], list[np.ndarray]]]
 
 
 class QuantumKernel(Kernel):
@@ -75,14 +79,76 @@ class QuantumKernel(Kernel):
             For data that are not a finite real matrix of the width the feature map expects, and
             for arguments of the kernel that are out of range.
         NotImplementedError
-            For a gradient where a hyperparameter is free.
+            For a gradient that the evaluator, or the outer kernel, does not have.
+        MemoryError
+            If the gradient would not fit; `KernelTrainer` needs no more than a few kernel matrices.
         """
         points = check_points(X, Y, owner=type(self).__name__)
         embedding = self._embedding(points)
-        if eval_gradient:
-            self._check_gradient(Y)
-        K = self.compare(*[self._prepare(embedding, P) for P in points])
-        return (K, np.empty((*K.shape, 0))) if eval_gradient else K
+        if eval_gradient and Y is not None:
+            raise ValueError("a gradient can only be evaluated where Y is None")
+        if eval_gradient and self.n_dims:
+            _ = embedding.differentiable
+        prepared = [self._prepare(embedding, P) for P in points]
+        K = self.compare(*prepared)
+        return (K, self._gradient(embedding, points[0], prepared[0], K)) if eval_gradient else K
+
+    def value_and_vjp(self, X: Any, Y: Any = None) -> tuple[np.ndarray, Vjp]:
+        """Return the kernel matrix, and the function that pulls a gradient by it back.
+
+        One reverse sweep gives the gradient with respect to all hyperparameters and points at the
+        price of a few kernel matrices, however many parameters there are. For sums, products and
+        powers of kernels there is `qkernels.value_and_vjp`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_points_X, n_features)
+        Y : array-like of shape (n_points_Y, n_features), default=None
+            Only None is the symmetric case here: Y has its own gradient where it is given.
+
+        Returns
+        -------
+        K : ndarray of shape (n_points_X, n_points_Y)
+        vjp : callable
+            Takes ∂L/∂K, of the shape of K, and returns a `KernelGradient`: `.theta`, `.X`, `.Y`
+            and `.hyperparameters`. A symmetric K is a function of each of its entries.
+
+        Raises
+        ------
+        NotImplementedError
+            If the evaluator, or the outer kernel, cannot be differentiated.
+        """
+        owner = type(self).__name__
+        points = [check_data(X, owner=owner)]
+        if Y is not None:
+            points.append(check_data(Y, owner=owner, name="Y"))
+        embedding = self._embedding(points)
+        _ = embedding.differentiable
+        prepared = [self._prepare(embedding, P) for P in points]
+        K, pull_back = self._compare_with_gradient(embedding, points, prepared)
+
+        def vjp(cotangent: Any) -> KernelGradient:
+            found, gradients = pull_back(check_cotangent(cotangent, K))
+            by_bandwidth = sum(
+                np.sum(gradient * embedding.feature_map.encode(P), axis=0)
+                for gradient, P in zip(gradients, points, strict=True)
+            )
+            found["bandwidth"] = (
+                by_bandwidth if embedding.bandwidth.ndim else np.array([by_bandwidth.sum()])
+            )
+
+            def by_points() -> tuple[np.ndarray, np.ndarray | None]:
+                own = [
+                    gradient
+                    * embedding.bandwidth
+                    * embedding.feature_map.angle_function.encoding_slope(P)
+                    for gradient, P in zip(gradients, points, strict=True)
+                ]
+                return own[0], own[1] if len(own) == 2 else None
+
+            return KernelGradient(self, found, by_points)
+
+        return K, vjp
 
     def diag(self, X: Any) -> np.ndarray:
         """Return the diagonal of k(X, X), of shape (n_points,), without the rest.
@@ -139,6 +205,34 @@ class QuantumKernel(Kernel):
     def _prepare(self, embedding: Embedding, X: np.ndarray) -> Prepared:
         """Prepare checked points."""
 
+    @abstractmethod
+    def _compare_with_gradient(
+        self, embedding: Embedding, points: list[np.ndarray], prepared: list[Any]
+    ) -> tuple[np.ndarray, PullBack]:
+        """Return the kernel matrix, and what pulls a gradient by it back to the inputs.
+
+        The function returns the gradients with respect to the values of all hyperparameters but
+        the bandwidth, by name, and those with respect to each set of inputs.
+        """
+
+    @abstractmethod
+    def _circuit_jacobian(
+        self,
+        embedding: Embedding,
+        X: np.ndarray,
+        prepared: Any,
+        K: np.ndarray,
+        directions: list[Direction],
+    ) -> np.ndarray:
+        """Return how fast k(X, X) changes, (n_points, n_points, n_directions).
+
+        `directions` say how the circuit's inputs and parameters change.
+        """
+
+    def _own_jacobian(self, prepared: Any, K: np.ndarray) -> np.ndarray:
+        """Return the derivative by what a subclass has between bandwidth and parameters."""
+        raise NotImplementedError
+
     def _embedding(self, points: list[np.ndarray]) -> Embedding:
         """Check the arguments against the points, before any work."""
         embedding = Embedding.of(self, *points)
@@ -149,15 +243,28 @@ class QuantumKernel(Kernel):
         """Raise for arguments that an `Embedding` does not know; here, the bounds."""
         self._parts()
 
-    def _check_gradient(self, Y: Any) -> None:
-        if Y is not None:
-            raise ValueError("a gradient can only be evaluated where Y is None")
-        if self.n_dims:
-            free = [h.name for h in self.hyperparameters if not h.fixed]
-            raise NotImplementedError(
-                f"gradients with respect to {', '.join(free)} are not implemented yet: fix them "
-                'with bounds "fixed", or turn the optimizer of the estimator off (optimizer=None)'
-            )
+    def _gradient(
+        self, embedding: Embedding, X: np.ndarray, prepared: Any, K: np.ndarray
+    ) -> np.ndarray:
+        """Return the derivative of K by each entry of theta, (n_points, n_points, n_dims)."""
+        pieces = [np.empty((*K.shape, 0))]
+        require_memory(
+            16 * K.size * self.n_dims,
+            f"for the gradient of {K.shape[0]} x {K.shape[1]} entries by {self.n_dims} "
+            "hyperparameters",
+            "free fewer of them, or train with KernelTrainer, whose memory does not grow with them",
+        )
+        inputs = embedding.inputs(X)
+        for name in self._free_parts():
+            if name == "bandwidth":
+                directions = embedding.bandwidth_directions(inputs)
+            elif name == "parameters":
+                directions = embedding.parameter_directions(inputs)
+            else:
+                pieces.append(self._own_jacobian(prepared, K))
+                continue
+            pieces.append(self._circuit_jacobian(embedding, X, prepared, K, directions))
+        return np.concatenate(pieces, axis=2)
 
     # -- Hyperparameters: scikit-learn knows logarithmic ones only; angles are linear.
 

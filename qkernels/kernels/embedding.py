@@ -14,7 +14,13 @@ from typing import Any
 import cirq
 import numpy as np
 
-from qkernels.evaluators import Evaluator, Prepared, default_evaluator
+from qkernels.evaluators import (
+    DifferentiableEvaluator,
+    Direction,
+    Evaluator,
+    Prepared,
+    default_evaluator,
+)
 from qkernels.feature_maps import FeatureMap
 from qkernels.kernels.validation import (
     as_feature_map,
@@ -78,6 +84,29 @@ class Embedding:
         """Return what the circuit takes: the encoded data times the bandwidth."""
         return self.feature_map.encode(X) * self.bandwidth
 
+    @property
+    def differentiable(self) -> DifferentiableEvaluator:
+        """The evaluator, if it gives gradients; NotImplementedError if not."""
+        if not isinstance(self.evaluator, DifferentiableEvaluator):
+            raise NotImplementedError(
+                "gradients need an evaluator with the methods of "
+                f"qkernels.evaluators.DifferentiableEvaluator, got {self.evaluator!r}"
+            )
+        return self.evaluator
+
+    def bandwidth_directions(self, inputs: np.ndarray) -> list[Direction]:
+        """Return how inputs change with the logarithm of each bandwidth."""
+        still = np.zeros(self.feature_map.n_parameters)
+        if not self.bandwidth.ndim:
+            return [Direction(inputs, still)]
+        columns = np.eye(inputs.shape[1])
+        return [Direction(inputs * column, still) for column in columns]
+
+    def parameter_directions(self, inputs: np.ndarray) -> list[Direction]:
+        """Return how the parameters change with each of them."""
+        still = np.zeros_like(inputs)
+        return [Direction(still, column) for column in np.eye(self.feature_map.n_parameters)]
+
     def states(self, X: np.ndarray) -> Prepared:
         """Prepare the states of the points."""
         return self.evaluator.embed(self.feature_map, self.inputs(X), self.parameters)
@@ -86,4 +115,20 @@ class Embedding:
         """Return the expectation values of Pauli words, of shape (n_points, n_words)."""
         return self.evaluator.expectations(
             self.feature_map, self.inputs(X), self.parameters, observables=words
+        )
+
+    def pull_back_expectations(
+        self, X: np.ndarray, words: Sequence[cirq.PauliString], cotangent: np.ndarray
+    ) -> Any:
+        """Return the gradient by inputs and parameters, given that by the expectation values."""
+        return self.differentiable.expectations_vjp(
+            self.feature_map, self.inputs(X), self.parameters, words, cotangent
+        )
+
+    def expectations_jacobian(
+        self, X: np.ndarray, words: Sequence[cirq.PauliString], wrt: Sequence[Direction]
+    ) -> np.ndarray:
+        """Return how fast the expectation values change, of shape (n_points, n_words, len(wrt))."""
+        return self.differentiable.expectations_jacobian(
+            self.feature_map, self.inputs(X), self.parameters, words, wrt
         )

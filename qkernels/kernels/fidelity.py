@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from qkernels.evaluators import Evaluator, Prepared
-from qkernels.kernels.base import QuantumKernel
+from qkernels.evaluators import Direction, Evaluator, Prepared
+from qkernels.kernels.base import PullBack, QuantumKernel
 from qkernels.kernels.embedding import Embedding, resolve_evaluator
+from qkernels.kernels.gradients import present
 from qkernels.kernels.serialization import register
 from qkernels.kernels.validation import FeatureMapLike
 
@@ -90,3 +91,24 @@ class FidelityKernel(QuantumKernel):
 
     def _prepare(self, embedding: Embedding, X: np.ndarray) -> Prepared:
         return embedding.states(X)
+
+    def _compare_with_gradient(
+        self, embedding: Embedding, points: list[np.ndarray], prepared: list[Any]
+    ) -> tuple[np.ndarray, PullBack]:
+        p, q = prepared[0], prepared[1] if len(prepared) == 2 else None
+
+        def pull_back(cotangent: np.ndarray) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+            gradient = embedding.differentiable.fidelities_vjp(p, q, cotangent)
+            return {"parameters": gradient.parameters}, present((gradient.X, gradient.Y))
+
+        return self.compare(p, q), pull_back
+
+    def _circuit_jacobian(
+        self,
+        embedding: Embedding,
+        X: np.ndarray,
+        prepared: Prepared,
+        K: np.ndarray,
+        directions: list[Direction],
+    ) -> np.ndarray:
+        return embedding.differentiable.fidelities_jacobian(prepared, directions)

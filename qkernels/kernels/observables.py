@@ -57,6 +57,14 @@ class Observables:
         """Return the features, (n_points, n_observables), from the words' values."""
         return np.ascontiguousarray(values @ self.weights + self.offset)
 
+    def push_forward(self, rates: np.ndarray) -> np.ndarray:
+        """Return how fast the features change, given how fast the words' values do."""
+        return rates @ self.weights
+
+    def pull_back(self, cotangent: np.ndarray) -> np.ndarray:
+        """Return the gradient by the words' values, given that by the features."""
+        return (self.weights @ cotangent.T).T
+
     @classmethod
     def from_terms(
         cls, terms: Sequence[Mapping[Letters, float]], names: Iterable[str], qubits: Qubits

@@ -17,9 +17,16 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from qkernels.evaluators import Evaluator, Prepared
-from qkernels.kernels.base import QuantumKernel
+from qkernels.evaluators import Direction, Evaluator, Prepared
+from qkernels.kernels.base import PullBack, QuantumKernel
+from qkernels.kernels.classical import (
+    distance_rates,
+    pull_back_distances,
+    push_forward,
+    squared_distances,
+)
 from qkernels.kernels.embedding import Embedding
+from qkernels.kernels.gradients import present, value_and_vjp
 from qkernels.kernels.observables import Observables, parse_observables
 from qkernels.kernels.serialization import register
 from qkernels.kernels.validation import (
@@ -189,6 +196,52 @@ class ProjectedKernel(QuantumKernel):
 
     def _prepare(self, embedding: Embedding, X: np.ndarray) -> PreparedFeatures:
         return PreparedFeatures(_measure(self, embedding, X))
+
+    def _compare_with_gradient(
+        self, embedding: Embedding, points: list[np.ndarray], prepared: list[Any]
+    ) -> tuple[np.ndarray, PullBack]:
+        F, G = _features(prepared[0]), _features(prepared[1]) if len(prepared) == 2 else None
+        if self.outer is None:
+            K, pull_back_features = _gaussian_with_gradient(F, G, self.gamma)
+        else:
+            K, pull_back_features = _outer_with_gradient(self.outer, F, G)
+        observables = _observables(self, embedding)
+
+        def pull_back(cotangent: np.ndarray) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+            found, by_features = pull_back_features(cotangent)
+            gradients = [
+                embedding.pull_back_expectations(P, observables.words, by_words)
+                for P, by_words in zip(points, map(observables.pull_back, by_features), strict=True)
+            ]
+            found["parameters"] = np.sum([g.parameters for g in gradients], axis=0)
+            return found, [g.X for g in gradients]
+
+        return K, pull_back
+
+    def _circuit_jacobian(
+        self,
+        embedding: Embedding,
+        X: np.ndarray,
+        prepared: PreparedFeatures,
+        K: np.ndarray,
+        directions: list[Direction],
+    ) -> np.ndarray:
+        F, observables = prepared.features, _observables(self, embedding)
+        by_words = embedding.expectations_jacobian(X, observables.words, directions)
+        result = np.empty((*K.shape, len(directions)))
+        for k in range(len(directions)):
+            changes = observables.push_forward(by_words[:, :, k])
+            if self.outer is None:
+                result[:, :, k] = -self.gamma * K * distance_rates(F, changes)
+            else:
+                result[:, :, k] = push_forward(self.outer, F, changes)[1]
+        return result
+
+    def _own_jacobian(self, prepared: PreparedFeatures, K: np.ndarray) -> np.ndarray:
+        F = prepared.features
+        if self.outer is not None:
+            return self.outer(F, eval_gradient=True)[1]
+        return (-self.gamma * K * squared_distances(F, None, 1.0))[:, :, np.newaxis]
 
     def _parts(self) -> dict[str, Hyperparameter | Kernel]:
         bandwidth, parameters = super()._parts().values()
@@ -362,3 +415,30 @@ def _outer_matrix(outer: Kernel, F: np.ndarray, G: np.ndarray | None) -> np.ndar
     if K.shape != expected:
         raise ValueError(f"outer must return a matrix of shape {expected}, got {K.shape}")
     return K
+
+
+def _gaussian_with_gradient(
+    F: np.ndarray, G: np.ndarray | None, gamma: float
+) -> tuple[np.ndarray, PullBack]:
+    K = _gaussian(F, G, gamma)
+
+    def pull_back(cotangent: np.ndarray) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+        weighted = cotangent * K
+        by_gamma = -np.sum(weighted * squared_distances(F, G, 1.0))
+        found = {"gamma": np.array([by_gamma])}
+        return found, present(pull_back_distances(F, G, -gamma * weighted))
+
+    return K, pull_back
+
+
+def _outer_with_gradient(
+    outer: Kernel, F: np.ndarray, G: np.ndarray | None
+) -> tuple[np.ndarray, PullBack]:
+    K, vjp = value_and_vjp(outer, F, G)
+
+    def pull_back(cotangent: np.ndarray) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+        gradient = vjp(cotangent)
+        found = {f"outer__{name}": value for name, value in gradient.hyperparameters.items()}
+        return found, present((gradient.X, gradient.Y))
+
+    return K, pull_back
