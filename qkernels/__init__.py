@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from qkernels import datasets, evaluators, feature_maps, kernels
+from qkernels import alignment, datasets, evaluators, feature_maps, kernels, losses
 from qkernels.evaluators import StatevectorEvaluator
 from qkernels.feature_maps import FeatureMap
 from qkernels.kernels import (
@@ -16,23 +16,33 @@ from qkernels.kernels import (
     ProjectedKernel,
     QuantumKernel,
     from_json,
+    value_and_vjp,
 )
 from qkernels.migration import our_name_for
+from qkernels.optimizers import SPSA, Adam
+from qkernels.training import KernelTrainer, TrainedKernelEstimator
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "SPSA",
+    "Adam",
     "FeatureMap",
     "FidelityKernel",
+    "KernelTrainer",
     "ProjectedFeatures",
     "ProjectedKernel",
     "QuantumKernel",
     "StatevectorEvaluator",
+    "TrainedKernelEstimator",
+    "alignment",
     "datasets",
     "evaluators",
     "feature_maps",
     "from_json",
     "kernels",
+    "losses",
+    "value_and_vjp",
 ]
 
 
