@@ -55,8 +55,8 @@ def state_cotangents(
     found = tuple((np.zeros_like(re), np.zeros_like(im)) for re, im in sides)
     todo = tiles(len(gradient), gradient.shape[1], _COTANGENT_TILE_EDGE, symmetric=symmetric)
     lanes = lane_count(a[0].dtype)
+    rooms, step = _workers(todo, a, cotangents.room_size, products=3)
     for group in rounds(todo, symmetric=symmetric):
-        rooms, step = _workers(group, a, cotangents.room_size, products=3)
         for first in range(0, len(group), step):
             cotangents.add_cotangents(
                 found[0],

@@ -55,7 +55,7 @@ def real_array(value: Any, name: str, expected: str) -> np.ndarray:
         array = np.asarray(None)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be {expected}, got {value!r}")
-    return array.astype(np.float64)
+    return array.astype(np.float64, copy=False)
 
 
 def check_positive(value: Any, name: str) -> float:
@@ -94,7 +94,7 @@ def check_parameters(parameters: Any, feature_map: FeatureMap) -> np.ndarray | N
         raise ValueError(f"parameters must be {expected}, got shape {array.shape}")
     if not np.all(np.isfinite(array)):
         raise ValueError(f"parameters must be {expected}, got {parameters!r}")
-    return array if n else None
+    return array.copy() if n else None
 
 
 def check_hyperparameter(

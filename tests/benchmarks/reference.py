@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .works import GAMMA, LAYERS, Work, layer_angles, pair_angles, pairs, ring
+from .works import GAMMA, LAYERS, Work, labels, layer_angles, offsets, pair_angles, pairs, ring
 
 _H = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 
@@ -24,9 +24,12 @@ def matrix(work: Work, X: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (n_points, n_points)
-        Fidelities, also where the task is states; kernel values where it is projected.
+    ndarray of shape (n_points, n_points), or (2 * LAYERS, n_qubits)
+        Fidelities, also where the task is states; kernel values where it is projected; the
+        gradient of the alignment where it is that, a column a qubit.
     """
+    if work.task == "gradient":
+        return _alignment_gradient(X)
     psi = states(work.feature_map, X)
     if work.task != "projected":
         return np.abs(psi.conj() @ psi.T) ** 2
@@ -58,12 +61,12 @@ def _zz_states(X: np.ndarray) -> np.ndarray:
     return result
 
 
-def _layered_states(X: np.ndarray) -> np.ndarray:
+def _layered_states(X: np.ndarray, shifts: np.ndarray | None = None) -> np.ndarray:
     n = X.shape[1]
     bits = _bits(n)
     sign = np.prod([(-1.0) ** (bits[i] * bits[j]) for i, j in ring(n)], axis=0)
     result = np.empty((len(X), 2**n), complex)
-    for row, angles in enumerate(layer_angles(X)):
+    for row, angles in enumerate(layer_angles(X, shifts)):
         psi = _zero_state(n)
         for layer in range(LAYERS):
             for q in range(n):
@@ -76,6 +79,23 @@ def _layered_states(X: np.ndarray) -> np.ndarray:
 def _ry_then_rz(y: float, z: float) -> np.ndarray:
     cos, sin = np.cos(y / 2), np.sin(y / 2)
     return np.exp([[-0.5j * z], [0.5j * z]]) * np.array([[cos, -sin], [sin, cos]])
+
+
+def _alignment_gradient(X: np.ndarray) -> np.ndarray:
+    """Return central differences, good to 1e-9."""
+    start = offsets(X.shape[1])
+    gradient = np.empty_like(start)
+    for place in np.ndindex(start.shape):
+        step = np.zeros_like(start)
+        step[place] = 1e-4
+        gradient[place] = (_alignment(X, start + step) - _alignment(X, start - step)) / 2e-4
+    return gradient.swapaxes(1, 2).reshape(-1, X.shape[1])
+
+
+def _alignment(X: np.ndarray, shifts: np.ndarray) -> float:
+    psi, y = _layered_states(X, shifts), labels(len(X))
+    gram = np.abs(psi.conj() @ psi.T) ** 2
+    return y @ gram @ y / (np.linalg.norm(gram) * len(X))
 
 
 def _bloch_vectors(psi: np.ndarray) -> np.ndarray:

@@ -23,9 +23,10 @@ class Work:
     ----------
     group : str
         The name by which the command line selects it.
-    task : {"gram", "states", "projected", "overlaps"}
+    task : {"gram", "states", "projected", "overlaps", "gradient"}
         From points to the fidelity Gram matrix, from points to states, from points to the Gram
-        matrix of the projected kernel, or from states to the Gram matrix.
+        matrix of the projected kernel, from states to the Gram matrix, or from points to the
+        gradient of the kernel-target alignment by the circuit's offsets.
     feature_map : {"zz", "layered"}
         The ZZ map, or six layers of RY·RZ on every qubit followed by a ring of CZ.
     n_points, n_qubits : int
@@ -56,6 +57,7 @@ _TASKS = {
     "states": "points to states",
     "projected": "points to projected kernel",
     "overlaps": "states to Gram matrix",
+    "gradient": "points to alignment and its gradient",
 }
 
 GROWTH = ("points", "qubits")
@@ -64,13 +66,14 @@ GROWTH = ("points", "qubits")
 FRESH = ("first", "memory")
 """The groups that start new processes of qkernels alone; `fresh.py` computes them."""
 
-GROUPS = ("zz", "hea", "projected", "overlaps", *GROWTH, *FRESH)
+GROUPS = ("zz", "hea", "projected", "overlaps", "gradient", *GROWTH, *FRESH)
 
 _SIZES = {
     "zz": ((200, 8), (1000, 10), (500, 14)),
     "hea": ((1000, 10), (496, 14)),
     "projected": ((500, 14),),
     "overlaps": ((2000, 10),),
+    "gradient": ((500, 10),),
     "points": tuple((n, 8) for n in (500, 1000, 2000, 4000, 8000)),
     "qubits": tuple((50, n) for n in range(4, 21, 2)),
 }
@@ -79,10 +82,12 @@ _QUICK_SIZES = {
     "hea": ((40, 6),),
     "projected": ((30, 6),),
     "overlaps": ((100, 8),),
+    "gradient": ((40, 6),),
     "points": tuple((n, 6) for n in (50, 100, 200)),
     "qubits": tuple((20, n) for n in (4, 6, 8)),
 }
-_TASK = {"hea": "states", "projected": "projected", "overlaps": "overlaps"}
+_TASK = {"hea": "states"} | {name: name for name in ("projected", "overlaps", "gradient")}
+_LAYERED = ("hea", "gradient")
 
 
 def works(names: tuple[str, ...] = GROUPS, *, quick: bool = False) -> list[Work]:
@@ -97,7 +102,7 @@ def works(names: tuple[str, ...] = GROUPS, *, quick: bool = False) -> list[Work]
     """
     sizes = _QUICK_SIZES if quick else _SIZES
     every = [
-        Work(group, _TASK.get(group, "gram"), "layered" if group == "hea" else "zz", *size)
+        Work(group, _TASK.get(group, "gram"), "layered" if group in _LAYERED else "zz", *size)
         for group in GROUPS
         for size in sizes.get(group, ())
     ]
@@ -127,9 +132,14 @@ def offsets(n_qubits: int) -> np.ndarray:
     return np.random.default_rng(n_qubits).uniform(-np.pi, np.pi, (LAYERS, n_qubits, 2))
 
 
-def layer_angles(X: np.ndarray) -> np.ndarray:
+def layer_angles(X: np.ndarray, shifts: np.ndarray | None = None) -> np.ndarray:
     """Return the angles of RY and RZ, of shape (n_points, LAYERS, n_qubits, 2)."""
-    return X[:, None, :, None] + offsets(X.shape[1])
+    return X[:, None, :, None] + (offsets(X.shape[1]) if shifts is None else shifts)
+
+
+def labels(n_points: int) -> np.ndarray:
+    """Return the classes, 1 and -1 in turn."""
+    return 1 - 2 * (np.arange(n_points) % 2)
 
 
 def pairs(n_qubits: int) -> list[tuple[int, int]]:

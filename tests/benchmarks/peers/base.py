@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..works import GAMMA, Work
+from ..works import GAMMA, LAYERS, Work
 
 
 def whole(points: np.ndarray) -> np.ndarray:
@@ -50,6 +50,23 @@ class Job:
     run: Callable[[Any], Any]
     load: Callable[[np.ndarray], Any] = whole
     block: Callable[[Any, np.ndarray], np.ndarray] | None = gram_block
+
+
+def gradient_job(gradient: Callable[[np.ndarray], Any]) -> Job:
+    """Return a job from points to a gradient; it is computed anew for those that are compared.
+
+    Parameters
+    ----------
+    gradient : callable
+        From points to the gradient by the offsets, in the order of `works.offsets`.
+    """
+
+    def block(result: Any, rows: np.ndarray) -> np.ndarray:
+        X, _ = result
+        found = np.asarray(gradient(X[rows]))
+        return found.reshape(LAYERS, -1, 2).swapaxes(1, 2).reshape(-1, X.shape[1])
+
+    return Job(run=lambda X: (X, gradient(X)), block=block)
 
 
 class Peer:

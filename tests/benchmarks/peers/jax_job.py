@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..works import Work
-from .base import Job, state_block
+from ..works import Work, labels, layer_angles, offsets
+from .base import Job, gradient_job, state_block
 
 BLOCK = 2**19
 
@@ -63,6 +63,30 @@ def compiled_job(work: Work, states: Callable[[Any], Any]) -> Job:
     if work.task == "states":
         return Job(run=all_states, block=state_block)
     return Job(run=all_pairs)
+
+
+def compiled_gradient(work: Work, states: Callable[[Any], Any]) -> Job:
+    """Return a job that compiles the alignment together with its gradient.
+
+    Parameters
+    ----------
+    work : Work
+    states : callable
+        From a JAX array of the layered circuit's angles to the points' states.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    start = offsets(work.n_qubits)
+
+    def alignment(shifts, X):
+        psi, y = states(layer_angles(X, shifts)), labels(len(X))
+        overlaps = psi @ psi.conj().T
+        gram = overlaps.real**2 + overlaps.imag**2
+        return y @ gram @ y / (jnp.linalg.norm(gram) * len(X))
+
+    both = jax.jit(jax.value_and_grad(alignment))
+    return gradient_job(lambda X: np.asarray(both(start, X)[1]))
 
 
 def equal_parts(X: np.ndarray, blocks: int) -> list[np.ndarray]:

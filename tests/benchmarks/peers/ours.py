@@ -5,8 +5,10 @@ from __future__ import annotations
 from importlib import metadata
 from typing import Any
 
-from ..works import GAMMA, LAYERS, Work, offsets, ring
-from .base import Job, Peer
+import numpy as np
+
+from ..works import GAMMA, LAYERS, Work, labels, offsets, ring
+from .base import Job, Peer, gradient_job
 
 
 class Qkernels(Peer):
@@ -16,7 +18,7 @@ class Qkernels(Peer):
     label = "qkernels"
     package = "qkernels"
     distribution = "qkernels"
-    tasks = ("gram", "states", "projected", "overlaps")
+    tasks = ("gram", "states", "projected", "overlaps", "gradient")
 
     def version(self) -> str:
         """Return the version installed, or say that the package is used from a checkout."""
@@ -47,6 +49,14 @@ class Qkernels(Peer):
         def block(prepared, rows):
             return evaluator.fidelities(prepared[rows])
 
+        if work.task == "gradient":
+            kernel = qk.FidelityKernel(
+                feature_map,
+                parameters=parameters,
+                parameter_bounds=(-np.pi, np.pi),
+                evaluator=evaluator,
+            )
+            return gradient_job(lambda X: _alignment_gradient(kernel, X))
         if work.task == "states":
             return Job(run=embed, block=block)
         if work.task == "overlaps":
@@ -54,6 +64,14 @@ class Qkernels(Peer):
         if work.task == "projected":
             return Job(run=qk.ProjectedKernel(feature_map, gamma=GAMMA, evaluator=evaluator))
         return Job(run=qk.FidelityKernel(feature_map, evaluator=evaluator))
+
+
+def _alignment_gradient(kernel: Any, X: np.ndarray) -> np.ndarray:
+    import qkernels as qk
+
+    K, vjp = qk.value_and_vjp(kernel, X)
+    loss = qk.losses.TargetAlignment(rescale_class_weights=False)
+    return -vjp(loss(K, labels(len(X)))[1]).theta
 
 
 def _layered(n_qubits: int) -> Any:

@@ -10,7 +10,7 @@ from importlib import metadata
 
 from ..works import Work
 from .base import Job, Peer
-from .jax_job import compiled_job, jax_in_double_precision
+from .jax_job import compiled_gradient, compiled_job, jax_in_double_precision
 from .pennylane import angles_of, apply
 
 
@@ -21,7 +21,7 @@ class PennylaneJax(Peer):
     label = "PennyLane + JAX"
     package = "pennylane"
     distribution = "pennylane"
-    tasks = ("gram", "states")
+    tasks = ("gram", "states", "gradient")
     compiles = True
 
     def version(self) -> str:
@@ -35,9 +35,11 @@ class PennylaneJax(Peer):
 
         device = qml.device("default.qubit", wires=work.n_qubits)
 
-        @qml.qnode(device, interface="jax", diff_method=None)
+        @qml.qnode(device, interface="jax", diff_method="backprop")
         def node(*angles):
             apply(work, angles, ising=True)
             return qml.state()
 
+        if work.task == "gradient":
+            return compiled_gradient(work, jax.vmap(node))
         return compiled_job(work, lambda X: jax.vmap(node)(*angles_of(work, X)))

@@ -9,7 +9,7 @@ from importlib import metadata
 
 from ..works import LAYERS, Work, layer_angles, pair_angles, pairs, ring
 from .base import Job, Peer
-from .jax_job import compiled_job, jax_in_double_precision
+from .jax_job import compiled_gradient, compiled_job, jax_in_double_precision
 
 
 class TensorcircuitJax(Peer):
@@ -19,7 +19,7 @@ class TensorcircuitJax(Peer):
     label = "TensorCircuit-NG + JAX"
     package = "tensorcircuit"
     distribution = "tensorcircuit-ng"
-    tasks = ("gram", "states")
+    tasks = ("gram", "states", "gradient")
     compiles = True
 
     def version(self) -> str:
@@ -35,6 +35,8 @@ class TensorcircuitJax(Peer):
         tc.set_dtype("complex128")
         if work.feature_map == "zz":
             return compiled_job(work, lambda X: jax.vmap(_zz_state)(X, pair_angles(X)))
+        if work.task == "gradient":
+            return compiled_gradient(work, jax.vmap(_layered_state))
         return compiled_job(work, lambda X: jax.vmap(_layered_state)(layer_angles(X)))
 
 
