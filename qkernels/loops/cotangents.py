@@ -21,6 +21,20 @@ def room_size(edge: int, lanes: int) -> int:
 
 
 @jit
+def _mirror(sums, blocks, lanes):
+    """Fill the lower half of a tile on the diagonal: ⟨a_j|a_i⟩ is the conjugate of ⟨a_i|a_j⟩."""
+    square = lanes * lanes
+    for i in range(blocks):
+        for j in range(i + 1, blocks):
+            upper, lower = 2 * square * (i * blocks + j), 2 * square * (j * blocks + i)
+            for row in range(lanes):
+                for column in range(lanes):
+                    here, there = row * lanes + column, column * lanes + row
+                    sums[lower + here] = sums[upper + there]
+                    sums[lower + square + here] = -sums[upper + square + there]
+
+
+@jit
 def _weigh(sums, gradient, tile, lanes, symmetric):
     """Multiply a tile's overlaps by twice the gradient, of both halves where it is symmetric."""
     place = 0
@@ -122,11 +136,14 @@ def _add_tile(out_a, out_b, a, b, gradient, tile, room, symmetric, lanes):
         room[2 * lanes * lanes + overlaps :],
     )
     weights = 2 * lanes * max(row_blocks, column_blocks) * SLICE
-    tile_overlaps(sums, panels, a, b, tile, lanes, False)
+    diagonal = symmetric and rows[0] == columns[0]
+    tile_overlaps(sums, panels, a, b, tile, lanes, diagonal)
+    if diagonal:
+        _mirror(sums, row_blocks, lanes)
     _weigh(sums, gradient, tile, lanes, symmetric)
     _pack_rows(panels, weights, sums, row_blocks, columns[1] - columns[0], lanes)
     _add_products(out_a, b, panels, weights, block, rows, columns, lanes)
-    if not symmetric or rows[0] != columns[0]:
+    if not diagonal:
         _pack_columns(panels, weights, sums, rows[1] - rows[0], column_blocks, lanes)
         _add_products(out_b, a, panels, weights, block, columns, rows, lanes)
 
