@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from qkernels.expressions.functions import Lambdified, arctan2
+from qkernels.expressions.functions import Lambdified, arctan2, sign
 from qkernels.expressions.program import Program
 
 # Returns the derivative with respect to one argument, given the value and all arguments.
@@ -31,9 +31,10 @@ class Wirtinger(NamedTuple):
     q: Any
 
 
-def _phase(a: Any) -> Any:
-    """Return a / |a|, 0 for 0."""
-    return np.where(a == 0, 0.0, a / np.abs(a))
+def _sign_derivative(v: Any, a: Any) -> Any:
+    """Return the derivative of a / |a|, which is flat along the real axis."""
+    size = np.abs(a)
+    return Wirtinger(0.5 / size, -0.5 * v * v / size) if np.iscomplexobj(a) else 0.0
 
 
 _RULES: dict[Callable, tuple[Rule, ...]] = {
@@ -41,7 +42,10 @@ _RULES: dict[Callable, tuple[Rule, ...]] = {
     operator.mul: (lambda v, a, b: b, lambda v, a, b: a),
     np.minimum: (lambda v, a, b: a <= b, lambda v, a, b: a > b),
     np.maximum: (lambda v, a, b: a >= b, lambda v, a, b: a < b),
-    np.power: (lambda v, a, b: b * np.power(a, b - 1.0), lambda v, a, b: v * np.log(a)),
+    np.power: (
+        lambda v, a, b: _product(b, np.power(a, b - 1.0)),
+        lambda v, a, b: _product(v, np.log(a)),
+    ),
     np.reciprocal: (lambda v, a: -(v * v),),
     np.square: (lambda v, a: 2.0 * a,),
     np.sqrt: (lambda v, a: 0.5 / v,),
@@ -66,16 +70,17 @@ _RULES: dict[Callable, tuple[Rule, ...]] = {
         lambda v, condition, a, b: condition,
         lambda v, condition, a, b: np.logical_not(condition),
     ),
-    np.abs: (lambda v, a: Wirtinger(0.5 * np.conj(_phase(a)), 0.5 * _phase(a)),),
+    np.abs: (lambda v, a: Wirtinger(0.5 * np.conj(sign(a)), 0.5 * sign(a)),),
     np.angle: (lambda v, a: Wirtinger(-0.5j / a, 0.5j / np.conj(a)),),
     np.real: (lambda v, a: Wirtinger(0.5, 0.5),),
     np.imag: (lambda v, a: Wirtinger(-0.5j, 0.5j),),
+    sign: (_sign_derivative,),
     np.conjugate: (lambda v, a: Wirtinger(0.0, 1.0),),
 }
 
 # Their derivative is 0 wherever they have one.
 _STEPS: set[Callable] = {
-    *(np.sign, np.floor, np.ceil),
+    *(np.floor, np.ceil),
     *(np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal),
     *(np.logical_and, np.logical_or, np.logical_not),
 }

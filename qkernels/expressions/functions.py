@@ -20,6 +20,11 @@ def arctan2(y: Any, x: Any) -> Any:
     return np.where((x == 0) & (y == 0), np.nan, np.arctan2(y, x))
 
 
+def sign(a: Any) -> Any:
+    """Return a / |a|, 0 for 0; of complex numbers too, where NumPy 1 returns something else."""
+    return np.where(a == 0, 0.0, a / np.abs(a)) if np.iscomplexobj(a) else np.sign(a)
+
+
 FUNCTIONS: dict[type, Callable] = {
     sympy.exp: np.exp,
     sympy.log: np.log,
@@ -37,7 +42,7 @@ FUNCTIONS: dict[type, Callable] = {
     sympy.acosh: np.arccosh,
     sympy.atanh: np.arctanh,
     sympy.Abs: np.abs,
-    sympy.sign: np.sign,
+    sympy.sign: sign,
     sympy.floor: np.floor,
     sympy.ceiling: np.ceil,
     sympy.Mod: np.mod,

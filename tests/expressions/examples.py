@@ -56,6 +56,7 @@ EVERY_FUNCTION = [
     sympy.exp(sympy.I * x),
     sympy.arg(y * sympy.exp(2 * sympy.I * x)),
     sympy.Abs(1 + sympy.I * x),
+    sympy.sign(y - sympy.I * x),
     sympy.Piecewise((x, x > y), (y**2, sympy.And(x < y, sympy.Ne(x, 2))), (7, True)),
     sympy.Piecewise((1, sympy.Or(x >= 1, sympy.Not(sympy.Eq(y, 2)))), (2, x <= 5), (3, True)),
     sympy.Float("0.1", 40) * x,
