@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 __all__ = ["centered_alignment", "target_alignment"]
@@ -41,7 +41,7 @@ def target_alignment(K: Any, y: Any, *, rescale_class_weights: bool = True) -> f
     ------
     ValueError
         If K is not a square matrix of finite numbers, not as long as y, or zero; if there is but
-        one class, or all targets are equal.
+        one class, or all targets are equal, or one of them is not finite.
 
     References
     ----------
@@ -101,7 +101,9 @@ def alignment(K: np.ndarray, vectors: np.ndarray) -> float:
 
 def centered(K: np.ndarray) -> np.ndarray:
     """Return HKH: rows and columns then sum to 0."""
-    return K - K.mean(axis=0) - K.mean(axis=1)[:, np.newaxis] + K.mean()
+    found = K - K.mean(axis=0) - K.mean(axis=1)[:, np.newaxis] + K.mean()
+    # What is left of a constant is rounding.
+    return found if np.abs(found).max() > 1e-14 * np.abs(K).max() else np.zeros_like(K)
 
 
 def is_regression(y: np.ndarray) -> bool:
@@ -136,6 +138,7 @@ def check_kernel_matrix(K: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return a square kernel matrix, and one target a row."""
     K = check_array(K, dtype=np.float64, input_name="K")
     y = column_or_1d(y, warn=False)
+    assert_all_finite(y, input_name="y")
     if K.shape[0] != K.shape[1]:
         raise ValueError(f"expected a square kernel matrix, got shape {K.shape}")
     if len(y) != len(K):

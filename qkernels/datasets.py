@@ -174,8 +174,9 @@ def cosets(
     n_samples : int
         Number of points, at least 2. Half of them are labelled -1; 1 has one more if
         `n_samples` is odd.
-    graph : iterable of pairs of int
-        The edges of the graph, whose vertices are 0, 1, and so on; by default a tree of seven.
+    graph : iterable of pairs of int, or an object with `edges`
+        The edges of the graph, whose vertices are 0, 1, and so on, for instance a
+        `networkx.Graph`; by default a tree of seven.
     variance : float, default=0.01
         Of the error of each angle, in radians squared; at least 0.
     random_state : int, RandomState instance or None, default=None
@@ -213,14 +214,15 @@ def cosets(
     variance = real(variance, "variance")
     if variance < 0:
         raise ValueError(f"expected variance to be at least 0, got {variance}")
-    edges = pairs(graph, math.inf, "graph")
+    edges = pairs(getattr(graph, "edges", graph), math.inf, "graph")
     if not edges:
         raise ValueError("expected a graph with at least one edge, got none")
     random = check_random_state(random_state)
     n = 1 + max(map(max, edges))
     adjacency = np.zeros((n, n), dtype=np.int64)
     for i, j in edges:
-        adjacency[i, j] = adjacency[j, i] = 1
+        # A gate CZ that is there twice is not there.
+        adjacency[[i, j], [j, i]] ^= 1
     y = random.permutation(np.where(np.arange(n_samples) < n_samples // 2, -1, 1))
     about_x, about_z = random.uniform(0, 2 * np.pi, size=(2, 2, n))[:, (y + 1) // 2]
     # An element of the stabilizer is X on some vertices and Z on their neighbours, up to sign.

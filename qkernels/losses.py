@@ -24,6 +24,8 @@ from qkernels.alignment import (
     is_regression,
     label_vectors,
 )
+from qkernels.feature_maps.validation import real
+from qkernels.kernels.validation import check_positive
 
 __all__ = [
     "CenteredAlignment",
@@ -101,7 +103,7 @@ class SVMDual:
     Parameters
     ----------
     C : float, default=1.0
-        The regularisation of the classifier.
+        The regularisation of the classifier; positive.
 
     References
     ----------
@@ -117,6 +119,9 @@ class SVMDual:
     """
 
     C: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_positive(self.C, "C")
 
     def __call__(self, K: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the loss and its derivative by K."""
@@ -149,8 +154,8 @@ class LogMarginalLikelihood:
     Parameters
     ----------
     noise : float, default=1e-10
-        Variance of the targets' noise, added to the diagonal; for a kernel that contains a
-        WhiteKernel it is but a safeguard, as `alpha` is in scikit-learn's
+        Variance of the targets' noise, at least 0, added to the diagonal; for a kernel that
+        contains a WhiteKernel it is but a safeguard, as `alpha` is in scikit-learn's
         `GaussianProcessRegressor`.
 
     References
@@ -167,6 +172,9 @@ class LogMarginalLikelihood:
     """
 
     noise: float = 1e-10
+
+    def __post_init__(self) -> None:
+        _check_not_negative(self.noise, "noise")
 
     def __call__(self, K: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the loss and its derivative by K."""
@@ -189,7 +197,7 @@ class RidgeLeaveOneOut:
     Parameters
     ----------
     alpha : float, default=1.0
-        The regularisation of `sklearn.kernel_ridge.KernelRidge`.
+        The regularisation of `sklearn.kernel_ridge.KernelRidge`; at least 0.
 
     References
     ----------
@@ -205,6 +213,9 @@ class RidgeLeaveOneOut:
 
     alpha: float = 1.0
 
+    def __post_init__(self) -> None:
+        _check_not_negative(self.alpha, "alpha")
+
     def __call__(self, K: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the loss and its derivative by K."""
         K, y = check_kernel_matrix(K, y)
@@ -218,6 +229,11 @@ class RidgeLeaveOneOut:
         cross = (P @ by_weights) @ weights.T
         gradient = -0.5 * (cross + cross.T) - (P * by_diagonal) @ P
         return float(np.sum(errors**2) / len(y)), gradient
+
+
+def _check_not_negative(value: float, name: str) -> None:
+    if real(value, name) < 0:
+        raise ValueError(f"expected {name} to be at least 0, got {value}")
 
 
 def _numbers(y: np.ndarray, owner: str) -> np.ndarray:
@@ -255,8 +271,11 @@ def get_loss(loss: str | Loss) -> Loss:
     ValueError
         If there is none of that name; the message lists them.
     """
-    if callable(loss):
-        return loss
-    if loss not in _LOSSES:
-        raise ValueError(f"loss: expected one of {sorted(_LOSSES)} or a callable, got {loss!r}")
-    return _LOSSES[loss]()
+    if isinstance(loss, str) and loss in _LOSSES:
+        return _LOSSES[loss]()
+    if isinstance(loss, str | type) or not callable(loss):
+        raise ValueError(
+            f"loss: expected one of {sorted(_LOSSES)} or a function of (K, y), such as "
+            f"SVMDual(C=10.0), got {loss!r}"
+        )
+    return loss

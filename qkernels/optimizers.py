@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qkernels.feature_maps.validation import real
+from qkernels.kernels.validation import check_positive
+
 __all__ = ["SPSA", "Adam"]
 
 
@@ -40,6 +43,14 @@ class Adam:
     learning_rate: float = 0.05
     beta1: float = 0.9
     beta2: float = 0.999
+
+    def __post_init__(self) -> None:
+        check_positive(self.learning_rate, "learning_rate")
+        for name in ("beta1", "beta2"):
+            if not 0 <= real(getattr(self, name), name) < 1:
+                raise ValueError(
+                    f"expected {name} to be at least 0 and below 1, got {getattr(self, name)}"
+                )
 
     def updates(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         """Return a function of theta and the gradient there that returns the next theta."""
@@ -88,6 +99,10 @@ class SPSA:
 
     step: float = 0.5
     perturbation: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_positive(self.step, "step")
+        check_positive(self.perturbation, "perturbation")
 
     def updates(
         self, loss: Callable[[np.ndarray], float], random_state: np.random.RandomState

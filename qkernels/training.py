@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -16,8 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.gaussian_process.kernels import Kernel
-from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
-from sklearn.utils import check_random_state, check_X_y, get_tags
+from sklearn.utils import check_random_state, check_X_y, get_tags, resample
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
@@ -30,9 +30,9 @@ from qkernels.optimizers import SPSA, Adam
 __all__ = ["KernelTrainer", "TrainedKernelEstimator"]
 
 # Those of scipy's methods that use a gradient, with what they call the number of iterations; the
-# second group keeps within bounds.
+# first group keeps within bounds.
+_BOUNDED = {"L-BFGS-B": "maxiter", "TNC": "maxfun", "SLSQP": "maxiter"}
 _UNBOUNDED = {"CG": "maxiter", "BFGS": "maxiter", "Newton-CG": "maxiter"}
-_BOUNDED = {"L-BFGS-B": "maxiter", "TNC": "maxfun", "SLSQP": "maxiter", "trust-constr": "maxiter"}
 
 Record: TypeAlias = Callable[[np.ndarray, float], None]
 Callback: TypeAlias = Callable[[int, np.ndarray, float], Any]
@@ -58,10 +58,11 @@ class KernelTrainer(BaseEstimator):
         "ridge_leave_one_out", one of `qkernels.losses` with its own settings, or any function of
         (K, y) that returns its value, to be minimised, and ∂L/∂K.
     optimizer : str, Adam or SPSA, default="L-BFGS-B"
-        A gradient method of `scipy.optimize.minimize`, "adam", or "spsa", which needs no gradient
-        but two kernel matrices a step, for kernels measured on hardware.
+        A gradient method of `scipy.optimize.minimize` ("L-BFGS-B", "TNC", "SLSQP", "CG", "BFGS" or
+        "Newton-CG"), "adam", or "spsa", which needs no gradient but two kernel matrices a step, for
+        kernels measured on hardware.
     max_iter : int, default=100
-        The most steps from each start.
+        The most steps from each start; for "TNC" the most evaluations.
     batch_size : int, default=None
         Draw so many points at each step, each class in proportion, for "adam" and "spsa"; None
         takes all of them.
@@ -80,7 +81,7 @@ class KernelTrainer(BaseEstimator):
     kernel_ : Kernel
         The trained kernel; `kernel` itself is not changed. Give it to another trainer to go on.
     loss_ : float
-        Its loss; with batches, the mean of the last tenth of the steps.
+        Its loss; with batches or "spsa", the mean of the last tenth of the history.
     history_ : ndarray of shape (n_iter_ + 1,)
         The loss at the best start and after each step from there; with "spsa", the mean of the two
         values of each step.
@@ -90,8 +91,8 @@ class KernelTrainer(BaseEstimator):
     Notes
     -----
     Angles are periodic: bounds of `parameters` say where restarts are drawn from, and training may
-    leave them. All other hyperparameters stay within their bounds, but for "CG", "BFGS" and
-    "Newton-CG", which know none. Ctrl-C ends the training; what is best so far is kept.
+    leave them. All other hyperparameters stay within their bounds, and start there, but for "CG",
+    "BFGS" and "Newton-CG", which know none. Ctrl-C ends the training; what is best so far is kept.
 
     Examples
     --------
@@ -212,10 +213,10 @@ class _Run:
         self._batches = self._draw_batches(trainer.batch_size)
         self._noisy = self._batches is not None or isinstance(self._optimizer, SPSA)
         self.best = _Path(noisy=self._noisy)
-        self._callback = trainer.callback
+        self._callback = _check_callback(trainer.callback)
         self._verbose = trainer.verbose
         # Angles are periodic: their bounds are no walls.
-        free = _is_angle(self.kernel)[:, np.newaxis]
+        free = _is_angle(self.kernel)[:, np.newaxis] | (self._optimizer in _UNBOUNDED)
         self._walls = np.where(free, [-np.inf, np.inf], self.kernel.bounds)
 
     def starts(self) -> Iterator[np.ndarray]:
@@ -238,7 +239,7 @@ class _Run:
                 raise _Stop
 
         try:
-            self._minimize(theta, record)
+            self._minimize(self._inside(theta), record)
         except _Stop:
             pass
         finally:
@@ -259,15 +260,17 @@ class _Run:
         for _ in range(self._max_iter):
             loss, gradient = self._value_and_gradient(theta)
             record(theta, loss)
-            theta = np.clip(update(theta, gradient), *self._walls.T)
+            theta = self._inside(update(theta, gradient))
         record(theta, self._value(theta))
 
     def _minimize_by_spsa(self, optimizer: SPSA, theta: np.ndarray, record: Record) -> None:
-        update = optimizer.updates(self._value, self._random_state)
+        update = optimizer.updates(
+            lambda point: self._value(self._inside(point)), self._random_state
+        )
         for _ in range(self._max_iter):
             after, loss = update(theta)
             record(theta, loss)
-            theta = np.clip(after, *self._walls.T)
+            theta = self._inside(after)
         record(theta, self._value(theta))
 
     def _minimize_by_scipy(self, method: str, theta: np.ndarray, record: Record) -> None:
@@ -281,7 +284,9 @@ class _Run:
             return loss, gradient
 
         def callback(point: np.ndarray, *_: Any) -> None:
-            record(point, losses[point.tobytes()])
+            # TNC may round a point after its evaluation.
+            loss = losses.get(point.tobytes())
+            record(point, self._value(point) if loss is None else loss)
 
         minimize(
             value_and_gradient,
@@ -296,12 +301,16 @@ class _Run:
     def _value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         X, y = self._batch()
         K, vjp = value_and_vjp(self.kernel.clone_with_theta(theta), X)
-        value, by_matrix = self._loss(K, y)
-        return _finite(value, theta), vjp(by_matrix).theta
+        value, by_matrix = _check_pair(self._loss(K, y), theta)
+        return value, vjp(by_matrix).theta
 
     def _value(self, theta: np.ndarray) -> float:
         X, y = self._batch()
-        return _finite(self._loss(self.kernel.clone_with_theta(theta)(X), y)[0], theta)
+        return _check_pair(self._loss(self.kernel.clone_with_theta(theta)(X), y), theta)[0]
+
+    def _inside(self, theta: np.ndarray) -> np.ndarray:
+        """Return the point between the walls that is closest."""
+        return np.clip(theta, *self._walls.T)
 
     def _batch(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all points, or a new draw of some."""
@@ -319,9 +328,10 @@ class _Run:
                 f"batch_size={size} makes the loss noisy, which takes the optimizer 'adam' or "
                 f"'spsa'; got {self._optimizer!r}"
             )
-        splitter = ShuffleSplit if is_regression(self._y) else StratifiedShuffleSplit
-        draw = splitter(n_splits=1, train_size=size, random_state=self._random_state)
-        return (rows for _ in count() for rows, _ in draw.split(self._X, self._y))
+        rows = np.arange(len(self._y))
+        draw = partial(resample, rows, replace=False, random_state=self._random_state)
+        classes = None if is_regression(self._y) else self._y
+        return (draw(n_samples=size, stratify=classes) for _ in count())
 
 
 def _is_angle(kernel: Kernel) -> np.ndarray:
@@ -331,10 +341,20 @@ def _is_angle(kernel: Kernel) -> np.ndarray:
     return np.repeat(angles, [h.n_elements for h in free])
 
 
-def _finite(loss: float, theta: np.ndarray) -> float:
-    if not np.isfinite(loss):
-        raise ValueError(f"expected a finite loss, got {loss} at theta = {theta}")
-    return float(loss)
+def _check_pair(found: Any, theta: np.ndarray) -> tuple[float, Any]:
+    """Return what a loss returned: its finite value, and its derivative."""
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise TypeError(f"loss: expected it to return its value and its derivative, got {found!r}")
+    value, by_matrix = found
+    if not np.isfinite(value):
+        raise ValueError(f"expected a finite loss, got {value} at theta = {theta}")
+    return float(value), by_matrix
+
+
+def _check_callback(callback: Any) -> Callback | None:
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback: expected a function or None, got {callback!r}")
+    return callback
 
 
 def _check_count(name: str, value: Any, least: int) -> int:
