@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import scipy.special
 
-from qkernels.expressions.functions import Lambdified, arctan2, sign
+from qkernels.expressions.functions import Lambdified, arctan2, sign, sinc
 from qkernels.expressions.program import Program
 
 # Returns the derivative with respect to one argument, given the value and all arguments.
@@ -54,6 +55,8 @@ _RULES: dict[Callable, tuple[Rule, ...]] = {
     np.sin: (lambda v, a: np.cos(a),),
     np.cos: (lambda v, a: -np.sin(a),),
     np.tan: (lambda v, a: 1.0 + v * v,),
+    # Sympy's quotient loses all digits near 0; see DLMF 10.51.
+    sinc: (lambda v, a: -scipy.special.spherical_jn(1, a),),
     np.arcsin: (lambda v, a: 1.0 / np.sqrt(1.0 - a * a),),
     np.arccos: (lambda v, a: -1.0 / np.sqrt(1.0 - a * a),),
     np.arctan: (lambda v, a: 1.0 / (1.0 + a * a),),

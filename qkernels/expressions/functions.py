@@ -25,12 +25,18 @@ def sign(a: Any) -> Any:
     return np.where(a == 0, 0.0, a / np.abs(a)) if np.iscomplexobj(a) else np.sign(a)
 
 
+def sinc(a: Any) -> Any:
+    """Return sin(a) / a, as sympy defines it and unlike `np.sinc`."""
+    return np.sinc(a / np.pi)
+
+
 FUNCTIONS: dict[type, Callable] = {
     sympy.exp: np.exp,
     sympy.log: np.log,
     sympy.sin: np.sin,
     sympy.cos: np.cos,
     sympy.tan: np.tan,
+    sympy.sinc: sinc,
     sympy.asin: np.arcsin,
     sympy.acos: np.arccos,
     sympy.atan: np.arctan,

@@ -29,7 +29,7 @@ _CLASSES: dict[str, type] = {
     for cls in (
         *FUNCTIONS,
         *REDUCTIONS,
-        *(sympy.Pow, sympy.Piecewise, ExprCondPair, sympy.Heaviside, sympy.erf, sympy.sinc),
+        *(sympy.Pow, sympy.Piecewise, ExprCondPair, sympy.Heaviside, sympy.erf),
         *(sympy.cot, sympy.sec, sympy.csc, sympy.acot, sympy.asec, sympy.acsc),
         *(sympy.coth, sympy.sech, sympy.csch, sympy.acoth, sympy.asech, sympy.acsch),
     )
