@@ -136,9 +136,11 @@ class _Side:
 
     def add(self, k: int, cotangent: Planes) -> None:
         """Add what comes through part k."""
-        component, planes = self._compiled.components[k], self._states.parts[k]
-        simulation = Simulation(component, self._angles, planes[0].dtype)
-        slots = simulation.pull_back(planes, cotangent)
+        component = self._compiled.components[k]
+        # The loops read whole blocks; a slice of the points may have gaps or run backwards.
+        re, im = map(np.ascontiguousarray, self._states.parts[k])
+        simulation = Simulation(component, self._angles, re.dtype)
+        slots = simulation.pull_back((re, im), cotangent)
         self._gradient += component.slots.pull_back(slots)
 
     def finish(self) -> Gradient:

@@ -26,6 +26,28 @@ def entangled(n_qubits: int = 3) -> FeatureMap:
     )
 
 
+def layered(n_qubits: int = 3) -> FeatureMap:
+    """Return a connected map with layers of parameters at the start, within and at the end."""
+    q = cirq.LineQubit.range(n_qubits)
+    ladder = [cirq.CNOT(q[i], q[i + 1]) for i in range(n_qubits - 1)]
+    return FeatureMap(
+        cirq.Circuit(
+            [cirq.ry(t[0] + 0.2 * i)(q[i]) for i in range(n_qubits)],
+            [cirq.ZZ(q[i], q[i + 1]) ** (t[0] * t[1]) for i in range(n_qubits - 1)],
+            [cirq.rx(x[i % 3])(q[i]) for i in range(n_qubits)],
+            ladder,
+            [cirq.rz(t[1] * x[i % 3] + x[0] ** 2)(q[i]) for i in range(n_qubits)],
+            [cirq.ry(t[1])(q[i]) for i in range(n_qubits)],
+            ladder,
+            [cirq.ry(x[i % 3] + t[0])(q[i]) for i in range(n_qubits)],
+            [cirq.CZ(q[i], q[i + 1]) ** t[0] for i in range(n_qubits - 1)],
+            [cirq.rx(t[1])(q[i]) for i in range(n_qubits)],
+        ),
+        x,
+        t,
+    )
+
+
 def product(n_features: int) -> FeatureMap:
     """Return a map of as many unconnected qubits as features."""
 

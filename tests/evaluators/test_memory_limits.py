@@ -1,10 +1,11 @@
 """What does not fit is refused before any work, with how much is missing and what to do."""
 
 import cirq
+import numpy as np
 import pytest
 
 from qkernels import StatevectorEvaluator, memory
-from qkernels.evaluators import simulation, statevector
+from qkernels.evaluators import Direction, simulation, statevector
 from tests.evaluators.maps import PARAMETERS, entangled, points, product
 
 evaluator = StatevectorEvaluator(cache_size=0)
@@ -23,8 +24,9 @@ def free(monkeypatch):
             monkeypatch.setattr(module, "available_memory", lambda: n_bytes)
         monkeypatch.setattr(memory, "_MODEST", 0)
 
-    monkeypatch.setattr(statevector, "Simulation", refuse)
-    monkeypatch.setattr(statevector, "measure", refuse)
+        for name in ("Simulation", "measure", "pull_back_fidelities", "pull_back_expectations"):
+            monkeypatch.setattr(statevector, name, refuse)
+
     return set_free
 
 
@@ -93,6 +95,42 @@ def test_a_gram_matrix_that_does_not_fit(monkeypatch):
     assert evaluator.fidelities(a, a[:200]).shape == (500, 200)
     with pytest.raises(MemoryError, match=r"^expected 1.6 MB of free memory"):
         evaluator.fidelities(a, a[:200], return_std=True)
+
+
+def test_gradients_that_do_not_fit(free):
+    prepared = evaluator.embed(product(1), points(500, 1))
+    direction = Direction(np.zeros((500, 1)), np.empty(0))
+    free(10**4)
+    with pytest.raises(
+        MemoryError,
+        match=r"^expected 16 KB of free memory for the gradient with respect to the states of 500 "
+        "points, got 10 KB: take fewer points at a time$",
+    ):
+        evaluator.fidelities_vjp(prepared[:200], prepared[200:], np.ones((200, 300)))
+    with pytest.raises(
+        MemoryError,
+        match=r"^expected 18\.\d MB of free memory for the gradient of a Gram matrix of 500 points "
+        "by 3 hyperparameters, got 10 KB: free fewer hyperparameters, or train with KernelTrainer, "
+        "whose memory does not depend on their number$",
+    ):
+        evaluator.fidelities_jacobian(prepared, [direction] * 3)
+
+
+def test_gradients_through_a_register_that_does_not_fit(free):
+    free(10**6)
+    where, direction = (entangled(24), points(1), PARAMETERS, []), Direction(points(1), PARAMETERS)
+    with pytest.raises(
+        MemoryError,
+        match=r"^expected \d\.\d\d GB of free memory for a gradient through 24 qubits, got 1 MB: "
+        "take a map with fewer qubits, or with unconnected parts$",
+    ):
+        evaluator.expectations_vjp(*where, np.empty((1, 0)))
+    with pytest.raises(
+        MemoryError,
+        match=r"^expected \d\.\d\d GB of free memory for a gradient through 24 qubits, got 1 MB: "
+        "free fewer hyperparameters, or take a map with fewer qubits$",
+    ):
+        evaluator.expectations_jacobian(*where, [direction])
 
 
 @pytest.mark.parametrize("method", ["embed", "expectations", "statevectors"])

@@ -15,8 +15,8 @@ import pytest
 import threadpoolctl
 
 from qkernels import StatevectorEvaluator
-from qkernels.evaluators import comparison, simulation
-from tests.evaluators.maps import PARAMETERS, entangled, points
+from qkernels.evaluators import Direction, comparison, simulation
+from tests.evaluators.maps import PARAMETERS, entangled, layered, points
 
 ROOT = Path(__file__).parents[2]
 N_POINTS, N_QUBITS = 200, 7
@@ -39,6 +39,23 @@ def results(seed=0, computed_by=evaluator):
     )
 
 
+def gradients(seed=0, computed_by=evaluator):
+    """Return gradients, backwards and forwards, through a circuit that starts with parameters."""
+    X, feature_map = points(N_POINTS, seed=seed), layered(N_QUBITS)
+    rng = np.random.default_rng(seed)
+    a = computed_by.embed(feature_map, X, PARAMETERS)
+    observables = [cirq.PauliString(cirq.Z(q)) for q in feature_map.qubits]
+    direction = Direction(rng.normal(size=X.shape), rng.normal(size=len(PARAMETERS)))
+    where, cotangent = (feature_map, X, PARAMETERS, observables), rng.normal(size=(N_POINTS,) * 2)
+    return (
+        *computed_by.fidelities_vjp(a, None, cotangent)[:2],
+        *computed_by.fidelities_vjp(a[:70], a[50:], cotangent[:70, 50:]),
+        *computed_by.expectations_vjp(*where, cotangent[:, :N_QUBITS])[:2],
+        computed_by.fidelities_jacobian(a, [direction]),
+        computed_by.expectations_jacobian(*where, [direction]),
+    )
+
+
 def assert_same(actual, expected):
     for a, b in zip(actual, expected, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -57,21 +74,23 @@ def all_in_threads(monkeypatch):
     return set_count
 
 
+@pytest.mark.parametrize("compute", [results, gradients])
 @pytest.mark.parametrize("count", [2, 3, 7])
-def test_any_number_of_threads_gives_the_same_bits(all_in_threads, count):
+def test_any_number_of_threads_gives_the_same_bits(all_in_threads, count, compute):
     all_in_threads(1)
-    expected = results()
+    expected = compute()
     all_in_threads(count)
     for _ in range(5):
-        assert_same(results(), expected)
+        assert_same(compute(), expected)
 
 
-def test_any_pace_gives_the_same_bits(all_in_threads, monkeypatch):
-    expected = results()
+@pytest.mark.parametrize("compute", [results, gradients])
+def test_any_pace_gives_the_same_bits(all_in_threads, monkeypatch, compute):
+    expected = compute()
     all_in_threads(2)
     monkeypatch.setattr(simulation, "_SECONDS_A_CALL", 0.0)
     monkeypatch.setattr(comparison, "_FLOPS_A_CALL", 1)
-    assert_same(results(), expected)
+    assert_same(compute(), expected)
 
 
 @pytest.mark.parametrize("shared", [evaluator, StatevectorEvaluator()], ids=["alone", "cached"])
