@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from qkernels import alignment, datasets, evaluators, feature_maps, kernels, losses
+from qkernels import alignment, datasets, evaluators, feature_maps, kernels, losses, plotting
 from qkernels.evaluators import StatevectorEvaluator
 from qkernels.feature_maps import FeatureMap
 from qkernels.kernels import (
@@ -42,6 +42,7 @@ __all__ = [
     "from_json",
     "kernels",
     "losses",
+    "plotting",
     "value_and_vjp",
 ]
 

@@ -22,7 +22,7 @@ LAYERS = [
     {"alignment", "optimizers"},
     {"losses"},
     {"training"},
-    {"datasets"},
+    {"datasets", "plotting"},
     {"migration"},
     {"testing", "__init__"},
 ]

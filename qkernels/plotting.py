@@ -1,0 +1,140 @@
+"""Pictures, in the way of scikit-learn's displays: made from a fitted object, kept, plotted.
+
+What lives here: `TrainingDisplay`, the loss of a training by step. matplotlib is imported only when
+something is drawn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from qkernels.training import KernelTrainer
+
+__all__ = ["TrainingDisplay"]
+
+
+class TrainingDisplay:
+    """The loss of a training, step by step.
+
+    Make one with `from_trainer`; `plot` draws it again, for instance into other axes.
+
+    Parameters
+    ----------
+    history : array-like of shape (n_iter + 1,)
+        The loss at the start and after each step, as in `KernelTrainer.history_`.
+    loss_name : str
+        The label of the vertical axis.
+
+    Attributes
+    ----------
+    line_ : matplotlib.lines.Line2D
+        The loss.
+    ax_ : matplotlib.axes.Axes
+        Where it is drawn.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+
+    Raises
+    ------
+    ValueError
+        If the history is not one row of losses.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> display = TrainingDisplay([-0.1, -0.3, -0.35], "target alignment").plot(color="C1")
+    >>> display.line_.get_ydata().tolist()
+    [-0.1, -0.3, -0.35]
+    >>> display.ax_.get_ylabel()
+    'target alignment'
+    """
+
+    line_: Any
+    ax_: Any
+    figure_: Any
+
+    def __init__(self, history: Any, loss_name: str) -> None:
+        self.history = np.asarray(history, dtype=np.float64)
+        if self.history.ndim != 1 or not self.history.size:
+            raise ValueError(
+                "expected a history of shape (n_iter + 1,), one loss or more, got shape "
+                f"{self.history.shape}"
+            )
+        self.loss_name = loss_name
+
+    @classmethod
+    def from_trainer(
+        cls, trainer: KernelTrainer, *, ax: Any = None, **kwargs: Any
+    ) -> TrainingDisplay:
+        """Draw the training of a fitted trainer.
+
+        Parameters
+        ----------
+        trainer : KernelTrainer
+            Fitted.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None is a new figure.
+        **kwargs
+            Given to `Axes.plot`, such as `color` and `label`.
+
+        Returns
+        -------
+        TrainingDisplay
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the trainer is not fitted.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("Agg")
+        >>> import qkernels as qk
+        >>> X, y = qk.datasets.ad_hoc(20, random_state=0, return_X_y=True)
+        >>> zz = qk.feature_maps.zz
+        >>> kernel = qk.FidelityKernel(zz, bandwidth=0.5, bandwidth_bounds=(0.1, 2.0))
+        >>> trainer = qk.KernelTrainer(kernel).fit(X, y)
+        >>> display = qk.plotting.TrainingDisplay.from_trainer(trainer)
+        >>> display.ax_.get_xlabel(), display.ax_.get_ylabel()
+        ('step', 'target_alignment')
+        """
+        check_is_fitted(trainer, "history_")
+        return cls(trainer.history_, _name(trainer.loss)).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> TrainingDisplay:
+        """Draw the loss by step.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None is a new figure.
+        **kwargs
+            Given to `Axes.plot`, such as `color` and `label`.
+
+        Returns
+        -------
+        TrainingDisplay
+            Itself.
+        """
+        import matplotlib.pyplot as plt
+        from matplotlib.ticker import MaxNLocator
+
+        if ax is None:
+            _, ax = plt.subplots()
+        (self.line_,) = ax.plot(np.arange(len(self.history)), self.history, **kwargs)
+        ax.set(xlabel="step", ylabel=self.loss_name)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if "label" in kwargs:
+            ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _name(loss: Any) -> str:
+    """Return what to call a loss: its name, a function's, or the value as it is written."""
+    return loss if isinstance(loss, str) else getattr(loss, "__name__", repr(loss))
