@@ -170,7 +170,8 @@ def _classical(kernel: Kernel, X: Any, Y: Any) -> tuple[np.ndarray, Vjp]:
         found = classical.pull_back(kernel, X, Y, K, check_cotangent(cotangent, K))
         return KernelGradient(kernel, found.hyperparameters, lambda: (found.X, found.Y))
 
-    return K, vjp
+    # Callers may write to what they get.
+    return K.copy(), vjp
 
 
 def _joined(kernel: Kernel, first: KernelGradient, second: KernelGradient) -> KernelGradient:

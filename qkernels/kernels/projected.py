@@ -428,7 +428,8 @@ def _gaussian_with_gradient(
         found = {"gamma": np.array([by_gamma])}
         return found, present(pull_back_distances(F, G, -gamma * weighted))
 
-    return K, pull_back
+    # Callers may write to what they get.
+    return K.copy(), pull_back
 
 
 def _outer_with_gradient(
