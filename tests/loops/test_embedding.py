@@ -95,25 +95,14 @@ def test_an_angle_that_is_no_number_spoils_its_own_point_alone(value):
     np.testing.assert_array_equal(np.delete(states, 4, axis=0), np.delete(expected, 4, axis=0))
 
 
-# Direction, mask, pivot, imaginary; Σ over pairs counts half of what the twin sums.
-WORDS = {
-    "identity": ((0, 0, 0, 0), 1.0),
-    "diagonal": ((0, 5, 0, 0), -1.0),
-    "real": ((6, 1, 2, 0), 2.0),
-    "real with a sign": ((3, 4, 2, 0), -2.0),
-    "imaginary": ((5, 4, 4, 1), 2.0),
-    "imaginary of one bit": ((1, 1, 1, 1), -2.0),
-}
-
-
 @DTYPES
 @pytest.mark.parametrize("n_points", [1, 8, 19])
 def test_expectation_values_of_words(n_points, dtype):
     job = Job(n_points, dtype)
-    words, factors = zip(*WORDS.values(), strict=True)
+    words, factors = zip(*twins.WORDS.values(), strict=True)
     expected = [
         factor * twins.measured(job.states.T, d, m, imaginary) / (2 if d else 1)
-        for (d, m, _, imaginary), factor in WORDS.values()
+        for (d, m, _, imaginary), factor in twins.WORDS.values()
     ]
     np.testing.assert_allclose(
         job.expectations(words, factors), np.array(expected).T, atol=TOLERANCE[dtype], rtol=0
@@ -123,7 +112,7 @@ def test_expectation_values_of_words(n_points, dtype):
 def test_only_the_given_blocks_are_measured():
     job = Job(21, np.float64, workers=2)
     job.blocks = np.array([2, 3])
-    values = job.expectations(*zip(WORDS["identity"], strict=True))
+    values = job.expectations(*zip(twins.WORDS["identity"], strict=True))
     assert (values[:16] == 7.0).all()
     np.testing.assert_allclose(values[16:], 1.0, atol=1e-12)
 

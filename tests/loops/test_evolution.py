@@ -1,12 +1,11 @@
 """One block of points through rotations, phases and matrices, beside their plain twins."""
 
-import cirq
 import numpy as np
 import pytest
 
 from qkernels.compilation import program as compiled
 from qkernels.compilation.angles import Angle
-from qkernels.compilation.layering import Layer, Matrix
+from qkernels.compilation.layering import Layer
 from qkernels.loops import evolution
 from tests.loops import twins
 
@@ -25,7 +24,7 @@ def evolve(layers, n_qubits, dtype=np.float64, *, per_point=True, seed=0):
     values = rng.uniform(-3, 3, (lanes if per_point else 1, n_symbols)).repeat(
         1 if per_point else lanes, axis=0
     )
-    program, slots = twins.program(layers, n_qubits, per_point=per_point)
+    program, slots = twins.program(layers, n_qubits, lambda symbol: per_point)
     slot_values = twins.slot_values(slots, values)
     psi = twins.states(lanes, size, rng).T
     re, im = twins.planes(psi, dtype)
@@ -140,33 +139,17 @@ def test_equal_shared_phases_are_one_table():
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 6])
 def test_matrices_in_any_frame(k, dtype):
     for n_qubits in {k, k + 1, 6}:
-        rng = np.random.default_rng([k, n_qubits])
-        frame = twins.frame(n_qubits, rng)
-        qubits = rng.permutation(n_qubits)[:k]
-        unitary = cirq.testing.random_unitary(2**k, random_state=k)
-        matrix = Matrix(
-            [frame.directions[q] for q in qubits],
-            [frame.masks[q] for q in qubits],
-            [frame.flips[q] for q in qubits],
-            unitary,
-        )
+        matrix = twins.matrix(n_qubits, k, np.random.default_rng([k, n_qubits]))
         assert opcodes(evolve([Layer(matrix=matrix)], n_qubits, dtype)) == [evolution.MATRIX]
 
 
 @DTYPES
 def test_a_whole_program(dtype):
     n_qubits, rng = 4, np.random.default_rng(7)
-    frame = twins.frame(n_qubits, rng)
-    matrix = Matrix(
-        frame.directions[:3],
-        frame.masks[:3],
-        frame.flips[:3],
-        cirq.testing.random_unitary(8, random_state=1),
-    )
     layers = [
         Layer(phases={3: Angle(0.2, {1: 1.0})}),
         Layer(twins.rotations(n_qubits, 4, rng), phases={7: Angle(0.0, {2: 0.5}), 12: Angle(1.0)}),
-        Layer(matrix=matrix, phases={9: Angle(0.0, {0: -1.0})}),
+        Layer(matrix=twins.matrix(n_qubits, 3, rng), phases={9: Angle(0.0, {0: -1.0})}),
         Layer(twins.rotations(n_qubits, 2, rng)),
     ]
     evolve(layers, n_qubits, dtype)

@@ -6,8 +6,10 @@ the program's tables, so that they also check how these are written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
+import cirq
 import numpy as np
 
 from qkernels.compilation.angles import Angle
@@ -84,6 +86,64 @@ def fidelities(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.abs(a.conj() @ b.T) ** 2
 
 
+# -- Derivatives, with every step a dense matrix
+
+
+class Turn(NamedTuple):
+    """The step exp(θG) = cos θ + sin θ G, by one slot's angle θ; G² is minus the identity."""
+
+    slot: int
+    generator: np.ndarray
+
+
+def steps(layers: Iterable[Layer], slots: Slots, size: int) -> Iterator[Turn | np.ndarray]:
+    """Yield what each rotation, phase or matrix of some layers is on 2^n amplitudes."""
+    one = np.eye(size, dtype=complex)
+    for layer in layers:
+        if layer.matrix is not None:
+            yield transformed(one, layer.matrix)
+        for rotation in layer.rotations:
+            if not rotation.angle.is_zero:
+                half_turn = rotated(one, rotation, np.array([np.pi]))
+                yield Turn(slots.slot(0.5 * rotation.angle), half_turn)
+        for mask, angle in layer.phases.items():
+            yield Turn(slots.slot(angle), 1j * np.diag(signs(mask, size)))
+
+
+def differentiated(
+    psi: np.ndarray, layers: Iterable[Layer], slots: Slots, angles: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return one point's state after some layers, its derivatives by each slot, and the unitary."""
+    one = np.eye(len(psi), dtype=complex)
+    changes, unitary = np.zeros((len(angles), len(psi)), complex), one
+    for step in steps(layers, slots, len(psi)):
+        if isinstance(step, Turn):
+            theta = angles[step.slot]
+            matrix = np.cos(theta) * one + np.sin(theta) * step.generator
+        else:
+            matrix = step
+        psi, changes, unitary = matrix @ psi, changes @ matrix.T, matrix @ unitary
+        if isinstance(step, Turn):
+            changes[step.slot] += step.generator @ psi
+    return psi, changes, unitary
+
+
+def word_operator(word: Sequence[int], size: int) -> np.ndarray:
+    """Return the Hermitian matrix of a word as the loops measure it, without its factor."""
+    direction, mask, _, imaginary = word
+    product = np.diag(signs(mask, size))[np.arange(size) ^ direction].astype(complex)
+    part = (product - product.conj().T) / 2j if imaginary else (product + product.conj().T) / 2
+    return part / 2 if direction else part
+
+
+def fidelity_cotangents(
+    a: np.ndarray, b: np.ndarray, gradient: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the gradients by a and b, conjugate to their changes, given that by fidelities."""
+    weighted = 2 * gradient * (a.conj() @ b.T)
+    return weighted.conj() @ b, weighted.T @ a
+
+
 # -- Random things to compare on
 
 
@@ -117,10 +177,58 @@ def rotations(n_qubits: int, count: int, rng: np.random.Generator) -> list[Rotat
     ]
 
 
+def matrix(n_qubits: int, count: int, rng: np.random.Generator) -> Matrix:
+    """Return a unitary on some qubits of a random frame."""
+    bits = frame(n_qubits, rng)
+    qubits = rng.permutation(n_qubits)[:count]
+    return Matrix(
+        [bits.directions[q] for q in qubits],
+        [bits.masks[q] for q in qubits],
+        [bits.flips[q] for q in qubits],
+        cirq.testing.random_unitary(2**count, random_state=int(rng.integers(1000))),
+    )
+
+
+# Slots that occur again, half of others, constants, and sums; symbol 3 is the last.
+ANGLES = [
+    *(Angle(0.0, {0: 1.0}), Angle(0.0, {0: 2.0}), Angle(0.3, {1: -2.5}), Angle(0.7)),
+    *(Angle(0.0, {2: 1.0}), Angle(0.0, {2: 0.5}), Angle(0.1, {0: 1.0, 2: -1.0})),
+    *(Angle(0.0, {3: 1.0}), Angle(-0.4, {3: 2.0}), Angle(0.0, {1: 1.0, 3: 0.5})),
+]
+
+
+def layers(n_qubits: int, count: int, rng: np.random.Generator) -> list[Layer]:
+    """Return random layers of rotations or a matrix, and of phases, by some of `ANGLES`."""
+    return [_layer(n_qubits, rng) for _ in range(count)]
+
+
+def _layer(n_qubits: int, rng: np.random.Generator) -> Layer:
+    count = int(rng.integers(1, 1 + min(3, n_qubits)))
+    chosen = rng.permutation(2**n_qubits)[: rng.integers(1 + 2**n_qubits)]
+    phases = {int(mask): ANGLES[rng.integers(len(ANGLES))] for mask in chosen}
+    if rng.random() < 0.25:
+        return Layer(matrix=matrix(n_qubits, count, rng), phases=phases)
+    turned = rotations(n_qubits, count, rng)
+    for rotation in turned:
+        rotation.angle = ANGLES[rng.integers(len(ANGLES))]
+    return Layer(turned, phases=phases)
+
+
 def states(n_points: int, size: int, rng: np.random.Generator) -> np.ndarray:
     """Return random states, one a row."""
     values = rng.normal(size=(n_points, size)) + 1j * rng.normal(size=(n_points, size))
     return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+
+# Direction, mask, pivot, imaginary; Σ over pairs counts half of the sum over amplitudes.
+WORDS = {
+    "identity": ((0, 0, 0, 0), 1.0),
+    "diagonal": ((0, 5, 0, 0), -1.0),
+    "real": ((6, 1, 2, 0), 2.0),
+    "real with a sign": ((3, 4, 2, 0), -2.0),
+    "imaginary": ((5, 4, 4, 1), 2.0),
+    "imaginary of one bit": ((1, 1, 1, 1), -2.0),
+}
 
 
 # -- The loops' arguments
@@ -142,10 +250,10 @@ def _minus_sin(x: np.ndarray) -> np.ndarray:
 
 
 def program(
-    layers: Sequence[Layer], n_qubits: int, *, per_point: bool = True
+    layers: Sequence[Layer], n_qubits: int, per_point: Callable[[int], bool] = lambda symbol: True
 ) -> tuple[Program, Slots]:
     """Return a program of some layers and the angles of its slots."""
-    slots = Slots(lambda symbol: per_point)
+    slots = Slots(per_point)
     return ProgramWriter(n_qubits, slots).write(layers), slots
 
 
