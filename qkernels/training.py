@@ -87,6 +87,8 @@ class KernelTrainer(BaseEstimator):
         values of each step.
     n_iter_ : int
         Number of steps from the best start.
+    n_features_in_ : int
+        Number of columns of X.
 
     Notes
     -----
@@ -162,6 +164,7 @@ class KernelTrainer(BaseEstimator):
         self.loss_ = run.best.loss
         self.history_ = np.array(run.best.history)
         self.n_iter_ = len(self.history_) - 1
+        self.n_features_in_ = X.shape[1]
         return self
 
 
@@ -408,6 +411,8 @@ class TrainedKernelEstimator(MetaEstimatorMixin, BaseEstimator):
         Fitted.
     estimator_ : estimator
         Fitted, with the trained kernel.
+    n_features_in_ : int
+        Number of columns of X.
 
     Examples
     --------
@@ -440,6 +445,7 @@ class TrainedKernelEstimator(MetaEstimatorMixin, BaseEstimator):
         self.trainer_ = clone(self.trainer).fit(X, y)
         self.estimator_ = clone(self.estimator).set_params(kernel=self.trainer_.kernel_)
         self.estimator_.fit(X, y)
+        self.n_features_in_ = self.trainer_.n_features_in_
         return self
 
     @available_if(_has("predict"))
@@ -488,11 +494,6 @@ class TrainedKernelEstimator(MetaEstimatorMixin, BaseEstimator):
     def classes_(self) -> np.ndarray:
         """The classes, where the estimator has classes."""
         return self.estimator_.classes_
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of features seen by `fit`."""
-        return int(self.estimator_.n_features_in_)
 
     def __sklearn_tags__(self) -> Any:
         return get_tags(self.estimator)
