@@ -44,6 +44,16 @@ def _transposed(out, place, stride, source, first, step):
     lanes.transpose(out, place, stride, source, first, step)
 
 
+@numba.njit
+def _copied(out, place, source, first):
+    lanes.copy(out, place, source, first)
+
+
+@numba.njit
+def _added(out, place, source, first):
+    lanes.add(out, place, source, first)
+
+
 @pytest.fixture(params=DTYPES, ids=["double", "single"])
 def dtype(request):
     return np.dtype(request.param)
@@ -113,3 +123,46 @@ def test_transpose_moves_a_block_between_strides(dtype, place, stride, first, st
             expected.flat[place + i * stride + j] = source.flat[first + j * step + i]
     _transposed(out, place, stride, source, first, step)
     np.testing.assert_array_equal(out, expected)
+
+
+PLACES = pytest.mark.parametrize(("place", "first"), [(0, 0), (3, 0), (0, 5), (7, 2)])
+
+
+@PLACES
+def test_copy_moves_one_register_between_any_places(dtype, place, first):
+    n = lanes.lane_count(dtype)
+    source, out = rows(3, dtype), rows(2, dtype, seed=1)
+    expected = out.copy()
+    expected.reshape(-1)[place : place + n] = source.reshape(-1)[first : first + n]
+    _copied(out, place, source, first)
+    np.testing.assert_array_equal(out, expected)
+
+
+@PLACES
+def test_add_adds_one_register_to_any_place(dtype, place, first):
+    n = lanes.lane_count(dtype)
+    source, out = rows(3, dtype), rows(2, dtype, seed=1)
+    expected = out.copy()
+    expected.reshape(-1)[place : place + n] += source.reshape(-1)[first : first + n]
+    _added(out, place, source, first)
+    np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("function", [_copied, _added])
+def test_registers_move_between_arrays_of_any_shape(dtype, function):
+    n = lanes.lane_count(dtype)
+    flat, deep = rows(2, dtype).reshape(-1), rows(6, dtype, seed=1).reshape(2, 3, n)
+    for source, out in ((flat, np.zeros_like(deep)), (deep, np.zeros_like(flat))):
+        function(out, n - 1, source, 2)
+        expected = np.zeros(out.size, dtype)
+        expected[n - 1 : 2 * n - 1] = source.reshape(-1)[2 : n + 2]
+        np.testing.assert_array_equal(out.reshape(-1), expected)
+
+
+def test_add_keeps_nan_and_inf(dtype):
+    source, out = rows(1, dtype), rows(1, dtype, seed=1)
+    source[0, 1], source[0, 2], out[0, 2], out[0, 3] = np.nan, np.inf, -np.inf, np.inf
+    expected = np.array([[out[0, 0] + source[0, 0], np.nan, np.nan, np.inf]])
+    with np.errstate(invalid="ignore"):
+        _added(out, 0, source, 0)
+    np.testing.assert_array_equal(out[:, :4], expected)
