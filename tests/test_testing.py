@@ -8,6 +8,7 @@ import pytest
 from qkernels import FeatureMap, feature_maps
 from qkernels.kernels import FidelityKernel, ProjectedKernel
 from qkernels.testing import check_evaluator, check_feature_map, check_kernel
+from tests.defects import broken, make_importable, parameters, points
 from tests.reference import EVALUATORS, ReferenceEvaluator, ReferenceStates, ring, trained
 
 MAPS = {
@@ -25,15 +26,6 @@ MAPS = {
     "z": lambda: feature_maps.z(2),
     "zz": lambda: feature_maps.zz(3),
 }
-
-
-def points(feature_map, n_points=5):
-    return np.random.default_rng(6).uniform(0.1, 0.9, (n_points, feature_map.n_features))
-
-
-def parameters(feature_map):
-    n = feature_map.n_parameters
-    return np.random.default_rng(7).uniform(-1, 1, n) if n else None
 
 
 @pytest.fixture(params=MAPS)
@@ -82,22 +74,6 @@ def test_points_must_differ(X):
 
 
 # -- Broken kernels. `message` says which of the checks must find it.
-
-
-def broken(base, message, **methods):
-    """Return a subclass with some methods replaced, and what its suite should say."""
-    return pytest.param(type("Broken", (base,), methods), message, id=message)
-
-
-@pytest.fixture
-def importable(monkeypatch):
-    """Put a class where pickle looks for it."""
-
-    def put(kind):
-        kind.__module__, kind.__qualname__ = __name__, kind.__name__
-        monkeypatch.setitem(globals(), kind.__name__, kind)
-
-    return put
 
 
 def compared(change):
@@ -202,20 +178,20 @@ KERNELS = [
 
 
 @pytest.mark.parametrize(("kind", "message"), KERNELS)
-def test_broken_kernels(kind, message, importable):
-    importable(kind)
+def test_broken_kernels(kind, message, monkeypatch):
+    make_importable(kind, monkeypatch)
     feature_map = ring(2)
     kernel = kind(feature_map, evaluator=ReferenceEvaluator())
     with pytest.raises(AssertionError, match=message):
         check_kernel(kernel, points(feature_map))
 
 
-def test_a_theta_that_does_not_move(importable):
+def test_a_theta_that_does_not_move(monkeypatch):
     class Broken(FidelityKernel):
         def clone_with_theta(self, theta):
             return super().clone_with_theta(self.theta)
 
-    importable(Broken)
+    make_importable(Broken, monkeypatch)
     kernel = Broken(ring(2), bandwidth_bounds=(0.1, 3.0))
     with pytest.raises(AssertionError, match="theta of clone_with_theta"):
         check_kernel(kernel, points(ring(2)))
@@ -270,8 +246,8 @@ MAP_DEFECTS = [
 
 
 @pytest.mark.parametrize(("kind", "message"), MAP_DEFECTS)
-def test_broken_feature_maps(kind, message, importable):
-    importable(kind)
+def test_broken_feature_maps(kind, message, monkeypatch):
+    make_importable(kind, monkeypatch)
     good = trained(2)
     bad = kind(good.circuit, good.feature_symbols, good.parameter_symbols)
     with pytest.raises(AssertionError, match=message):
@@ -359,7 +335,7 @@ EVALUATOR_DEFECTS = [
 
 
 @pytest.mark.parametrize(("kind", "message"), EVALUATOR_DEFECTS)
-def test_broken_evaluators(kind, message, importable):
-    importable(kind)
+def test_broken_evaluators(kind, message, monkeypatch):
+    make_importable(kind, monkeypatch)
     with pytest.raises(AssertionError, match=message):
         check_evaluator(kind(), ring(2), points(ring(2)))

@@ -33,7 +33,8 @@ class QuantumKernel(Kernel):
     and checked when the kernel is called.
 
     A subclass has a constructor with at least the attributes below as arguments, and the methods
-    `_prepare`, `compare` and `restore`.
+    `_prepare`, `compare` and `restore`; with `_compare_with_gradient` and `_circuit_jacobian` it
+    has gradients.
 
     Attributes
     ----------
@@ -205,7 +206,6 @@ class QuantumKernel(Kernel):
     def _prepare(self, embedding: Embedding, X: np.ndarray) -> Prepared:
         """Prepare checked points."""
 
-    @abstractmethod
     def _compare_with_gradient(
         self, embedding: Embedding, points: list[np.ndarray], prepared: list[Any]
     ) -> tuple[np.ndarray, PullBack]:
@@ -214,8 +214,8 @@ class QuantumKernel(Kernel):
         The function returns the gradients with respect to the values of all hyperparameters but
         the bandwidth, by name, and those with respect to each set of inputs.
         """
+        raise NotImplementedError(f"{type(self).__name__} has no gradients")
 
-    @abstractmethod
     def _circuit_jacobian(
         self,
         embedding: Embedding,
@@ -228,6 +228,7 @@ class QuantumKernel(Kernel):
 
         `directions` say how the circuit's inputs and parameters change.
         """
+        raise NotImplementedError(f"{type(self).__name__} has no gradients")
 
     def _own_jacobian(self, prepared: Any, K: np.ndarray) -> np.ndarray:
         """Return the derivative by what a subclass has between bandwidth and parameters."""

@@ -22,7 +22,7 @@ from sklearn.gaussian_process.kernels import (
 )
 
 from qkernels import FeatureMap, memory, value_and_vjp
-from qkernels.kernels import FidelityKernel, ProjectedKernel
+from qkernels.kernels import FidelityKernel, ProjectedKernel, QuantumKernel
 from tests.kernels.slopes import assert_close, central_gradient
 from tests.reference import ReferenceEvaluator, arccos, ring, trained
 
@@ -280,6 +280,19 @@ def test_evaluators_without_gradients(make, X):
     ):
         with pytest.raises(NotImplementedError, match=f"^{re.escape(message)}$"):
             call()
+
+
+def test_a_kernel_of_ones_own_may_have_no_gradients(X):
+    class Plain(QuantumKernel):
+        __init__ = FidelityKernel.__init__
+        compare, restore = FidelityKernel.compare, FidelityKernel.restore
+        _prepare = FidelityKernel._prepare
+
+    kernel = Plain(trained, **TRAINED)
+    np.testing.assert_array_equal(kernel(X), fidelity()(X))
+    for call in (kernel.value_and_vjp, lambda X: kernel(X, eval_gradient=True)):
+        with pytest.raises(NotImplementedError, match=r"^Plain has no gradients$"):
+            call(X)
 
 
 @pytest.mark.parametrize("name", ["fidelity", "projected", "sum", "product", "power", "classical"])

@@ -2,7 +2,7 @@
 
 What lives here: three functions that put an object to all the tests that the rest of the package
 relies on, and raise an AssertionError that says what was broken. They need no test framework.
-What single classes compute is tested beside them.
+Derivatives are put to the test in `gradients`. What single classes compute is tested beside them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,19 @@ from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import ConstantKernel, WhiteKernel
 
-from qkernels.evaluators import Evaluator, Prepared
+from qkernels.evaluators import DifferentiableEvaluator, Evaluator, Prepared
 from qkernels.feature_maps import FeatureMap
 from qkernels.kernels import QuantumKernel, from_json
 from qkernels.kernels.validation import as_feature_map
+from qkernels.testing.gradients import check_evaluator_gradients, check_kernel_gradients
+from qkernels.testing.requirements import (
+    require,
+    require_array,
+    require_close,
+    require_fresh,
+    require_raises,
+    require_std,
+)
 
 __all__ = ["check_evaluator", "check_feature_map", "check_kernel"]
 
@@ -49,7 +58,7 @@ def check_feature_map(feature_map: FeatureMap, *, atol: float = 1e-10) -> None:
     >>> from qkernels.testing import check_feature_map
     >>> check_feature_map(zz(3))
     """
-    _require(isinstance(feature_map, FeatureMap), f"{feature_map!r} is not a FeatureMap")
+    require(isinstance(feature_map, FeatureMap), f"{feature_map!r} is not a FeatureMap")
     X = np.random.default_rng(0).uniform(0.1, 0.9, (4, feature_map.n_features))
     parameters = _parameters(feature_map)
     _check_counts(feature_map)
@@ -69,6 +78,8 @@ def check_evaluator(
 ) -> None:
     """Check that an exact evaluator keeps the protocol and agrees with Cirq.
 
+    If it is a `DifferentiableEvaluator`, its gradients are compared with central differences.
+
     Parameters
     ----------
     evaluator : Evaluator
@@ -86,29 +97,34 @@ def check_evaluator(
     AssertionError
         Says what is broken.
     """
-    _require(isinstance(evaluator, Evaluator), f"{evaluator!r} lacks methods of the protocol")
+    require(isinstance(evaluator, Evaluator), f"{evaluator!r} lacks methods of the protocol")
     X = _points(X)
     parameters = _parameters(feature_map) if parameters is None else parameters
     states = np.array([_state(feature_map.resolve(x, parameters), feature_map) for x in X])
     inputs = feature_map.encode(X)
     kept = inputs.copy()
     prepared = evaluator.embed(feature_map, inputs, parameters)
-    _require(np.array_equal(inputs, kept), "embed changed its inputs")
+    require(np.array_equal(inputs, kept), "embed changed its inputs")
     _check_shared_value(evaluator)
     _check_prepared(prepared, len(X), evaluator.restore)
     _check_fidelities(evaluator, prepared, states, atol)
     _check_expectations(evaluator, feature_map, inputs, parameters, states, atol)
-    _require(np.array_equal(inputs, kept), "expectations changed its inputs")
+    require(np.array_equal(inputs, kept), "expectations changed its inputs")
+    if isinstance(evaluator, DifferentiableEvaluator):
+        words = _words(feature_map.qubits)
+        check_evaluator_gradients(evaluator, feature_map, inputs, parameters, words, atol)
 
 
 def check_kernel(kernel: QuantumKernel, X: Any, *, atol: float = 1e-10) -> None:
     """Check that an exact quantum kernel keeps its promises to scikit-learn and to stores.
 
+    If it has gradients, they are compared with central differences.
+
     Parameters
     ----------
     kernel : QuantumKernel
     X : array-like of shape (n_points, n_features)
-        At least four different points.
+        At least four different points, where the map's angles have derivatives.
     atol : float, default=1e-10
         Allowed difference between two ways to compute the same entry.
 
@@ -125,7 +141,7 @@ def check_kernel(kernel: QuantumKernel, X: Any, *, atol: float = 1e-10) -> None:
     >>> from qkernels.testing import check_kernel
     >>> check_kernel(FidelityKernel(zz), np.random.default_rng(0).uniform(0, 1, (6, 2)))
     """
-    _require(isinstance(kernel, QuantumKernel), f"{kernel!r} is not a QuantumKernel")
+    require(isinstance(kernel, QuantumKernel), f"{kernel!r} is not a QuantumKernel")
     X = _points(X)
     K = kernel(X)
     _check_matrix(kernel, K, X, atol)
@@ -138,6 +154,7 @@ def check_kernel(kernel: QuantumKernel, X: Any, *, atol: float = 1e-10) -> None:
     _check_bandwidth(kernel, X, atol)
     _check_hyperparameters(kernel, X)
     _check_algebra(kernel, K, X, atol)
+    check_kernel_gradients(kernel, K, X, atol)
 
 
 # -- Feature maps
@@ -150,49 +167,47 @@ def _check_counts(feature_map: FeatureMap) -> None:
         ("n_qubits", "qubits"),
     ):
         n, found = getattr(feature_map, count), len(getattr(feature_map, items))
-        _require(n == found, f"{count} is {n}, but there are {found} {items}")
+        require(n == found, f"{count} is {n}, but there are {found} {items}")
     in_order = list(feature_map.qubits) == sorted(feature_map.circuit.all_qubits())
-    _require(in_order, "qubits must be the circuit's, sorted")
+    require(in_order, "qubits must be the circuit's, sorted")
 
 
 def _check_angles(feature_map: FeatureMap, X: np.ndarray, parameters: Any) -> None:
     kept = X.copy()
     inputs = feature_map.encode(X)
-    _require(np.array_equal(X, kept), "encode changed X")
-    _require(inputs.shape == X.shape, f"encode must keep the shape {X.shape}, got {inputs.shape}")
+    require(np.array_equal(X, kept), "encode changed X")
+    require(inputs.shape == X.shape, f"encode must keep the shape {X.shape}, got {inputs.shape}")
     angles = feature_map.angles(inputs, parameters)
     expected = (len(X), len(feature_map.angle_symbols))
-    _require(angles.shape == expected, f"angles must have shape {expected}, got {angles.shape}")
-    _require(np.isfinite(angles).all(), "angles must be finite")
+    require(angles.shape == expected, f"angles must have shape {expected}, got {angles.shape}")
+    require(np.isfinite(angles).all(), "angles must be finite")
 
 
 def _check_circuit(feature_map: FeatureMap, x: np.ndarray, parameters: Any, atol: float) -> None:
     resolved = feature_map.resolve(x, parameters)
-    _require(not cirq.is_parameterized(resolved), "resolve left symbols in the circuit")
+    require(not cirq.is_parameterized(resolved), "resolve left symbols in the circuit")
     symbols = [s.name for s in feature_map.feature_symbols + feature_map.parameter_symbols]
     values = [*map(float, x), *map(float, () if parameters is None else parameters)]
     expected = cirq.resolve_parameters(feature_map.circuit, dict(zip(symbols, values, strict=True)))
     read = FeatureMap.from_json(feature_map.to_json())
     for kind in ("feature_symbols", "parameter_symbols"):
         same = getattr(read, kind) == getattr(feature_map, kind)
-        _require(same, f"JSON must keep the {kind}")
+        require(same, f"JSON must keep the {kind}")
     if not cirq.has_unitary(resolved):
         return
     for what, circuit in (("resolve", resolved), ("JSON", read.resolve(x, parameters))):
         got, wanted = _state(circuit, feature_map), _state(expected, feature_map)
-        _require_close(got, wanted, f"states by {what} and by the circuit", atol)
+        require_close(got, wanted, f"states by {what} and by the circuit", atol)
 
 
 def _check_map_refusals(feature_map: FeatureMap, X: np.ndarray, parameters: Any) -> None:
     wide = np.hstack([X, X[:, :1] if X.size else np.ones((len(X), 1))])
-    _require_raises(lambda: feature_map.encode(wide), "encode of too many features")
-    _require_raises(
-        lambda: feature_map.resolve(wide[0], parameters), "resolve of too many features"
-    )
+    require_raises(lambda: feature_map.encode(wide), "encode of too many features")
+    require_raises(lambda: feature_map.resolve(wide[0], parameters), "resolve of too many features")
     many = np.zeros(feature_map.n_parameters + 1)
-    _require_raises(lambda: feature_map.resolve(X[0], many), "resolve of too many parameters")
+    require_raises(lambda: feature_map.resolve(X[0], many), "resolve of too many parameters")
     if feature_map.n_parameters:
-        _require_raises(lambda: feature_map.resolve(X[0]), "resolve without parameters")
+        require_raises(lambda: feature_map.resolve(X[0]), "resolve without parameters")
 
 
 # -- Evaluators
@@ -201,15 +216,15 @@ def _check_map_refusals(feature_map: FeatureMap, X: np.ndarray, parameters: Any)
 def _check_prepared(
     prepared: Prepared, n: int, restore: Callable[[dict[str, np.ndarray]], Prepared]
 ) -> None:
-    _require(isinstance(prepared, Prepared), f"{prepared!r} lacks methods of Prepared")
-    _require(len(prepared) == n, f"{n} points were prepared, but their length is {len(prepared)}")
-    _require(prepared.nbytes > 0, f"nbytes must be positive, got {prepared.nbytes}")
+    require(isinstance(prepared, Prepared), f"{prepared!r} lacks methods of Prepared")
+    require(len(prepared) == n, f"{n} points were prepared, but their length is {len(prepared)}")
+    require(prepared.nbytes > 0, f"nbytes must be positive, got {prepared.nbytes}")
     rows = np.array([1, 0])
     for part in (prepared[1:3], prepared[rows], prepared[1:3][:2]):
-        _require(len(part) == 2, f"two of the points were taken, but there are {len(part)}")
+        require(len(part) == 2, f"two of the points were taken, but there are {len(part)}")
     for name, array in prepared.arrays().items():
-        _require(len(array) == n, f"axis 0 of {name!r} must run over the {n} points")
-    _require(len(restore(prepared.arrays())) == n, "restore must bring all points back")
+        require(len(array) == n, f"axis 0 of {name!r} must run over the {n} points")
+    require(len(restore(prepared.arrays())) == n, "restore must bring all points back")
 
 
 def _check_fidelities(
@@ -217,18 +232,18 @@ def _check_fidelities(
 ) -> None:
     expected = np.abs(states.conj() @ states.T) ** 2
     K = evaluator.fidelities(prepared)
-    _require_array(K, expected.shape, "fidelities")
-    _require_close(K, expected, "fidelities", atol)
-    _require_close(K, K.T, "fidelities and their transpose")
-    _require_close(np.diag(K), np.ones(len(K)), "the diagonal of the fidelities", atol)
-    _require_fresh(lambda: evaluator.fidelities(prepared), "fidelities")
-    _require_close(evaluator.fidelities(prepared, prepared), K, "fidelities(p, p)")
+    require_array(K, expected.shape, "fidelities")
+    require_close(K, expected, "fidelities", atol)
+    require_close(K, K.T, "fidelities and their transpose")
+    require_close(np.diag(K), np.ones(len(K)), "the diagonal of the fidelities", atol)
+    require_fresh(lambda: evaluator.fidelities(prepared), "fidelities")
+    require_close(evaluator.fidelities(prepared, prepared), K, "fidelities(p, p)")
     restored = evaluator.restore(prepared.arrays())
-    _require_close(evaluator.fidelities(restored), K, "fidelities of restored points")
+    require_close(evaluator.fidelities(restored), K, "fidelities of restored points")
     cross = evaluator.fidelities(prepared[1:3], prepared[np.array([3, 0, 1])])
-    _require_array(cross, (2, 3), "fidelities of two blocks")
-    _require_close(cross, expected[1:3][:, [3, 0, 1]], "fidelities of two blocks", atol)
-    _require_std(evaluator.fidelities(prepared, return_std=True), K, "fidelities")
+    require_array(cross, (2, 3), "fidelities of two blocks")
+    require_close(cross, expected[1:3][:, [3, 0, 1]], "fidelities of two blocks", atol)
+    require_std(evaluator.fidelities(prepared, return_std=True), K, "fidelities")
 
 
 def _check_expectations(
@@ -247,10 +262,10 @@ def _check_expectations(
         return evaluator.expectations(feature_map, inputs, parameters, observables=words, **options)
 
     values = measure()
-    _require_array(values, (len(states), len(words)), "expectations")
-    _require_close(values, np.array(expected), "expectations", atol)
-    _require_fresh(measure, "expectations")
-    _require_std(measure(return_std=True), values, "expectations")
+    require_array(values, (len(states), len(words)), "expectations")
+    require_close(values, np.array(expected), "expectations", atol)
+    require_fresh(measure, "expectations")
+    require_std(measure(return_std=True), values, "expectations")
 
 
 def _words(qubits: tuple[cirq.Qid, ...]) -> list[cirq.PauliString]:
@@ -267,44 +282,44 @@ def _words(qubits: tuple[cirq.Qid, ...]) -> list[cirq.PauliString]:
 
 def _check_matrix(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray, atol: float) -> None:
     n = len(X)
-    _require_array(K, (n, n), "kernel(X)")
-    _require(np.isfinite(K).all(), "kernel(X) must be finite")
-    _require_close(K, K.T, "kernel(X) and its transpose")
-    _require_close(kernel.diag(X), np.diag(K), "diag(X) and the diagonal of kernel(X)", atol)
-    _require_array(kernel.diag(X), (n,), "diag(X)")
+    require_array(K, (n, n), "kernel(X)")
+    require(np.isfinite(K).all(), "kernel(X) must be finite")
+    require_close(K, K.T, "kernel(X) and its transpose")
+    require_close(kernel.diag(X), np.diag(K), "diag(X) and the diagonal of kernel(X)", atol)
+    require_array(kernel.diag(X), (n,), "diag(X)")
     smallest = np.linalg.eigvalsh(K)[0]
     limit = -n * max(atol, 1e-12) * np.abs(K).max()
-    _require(smallest >= limit, f"kernel(X) must be positive semidefinite, got {smallest:.3g}")
-    _require_fresh(lambda: kernel(X), "kernel(X)")
-    _require_fresh(lambda: kernel.diag(X), "diag(X)")
+    require(smallest >= limit, f"kernel(X) must be positive semidefinite, got {smallest:.3g}")
+    require_fresh(lambda: kernel(X), "kernel(X)")
+    require_fresh(lambda: kernel.diag(X), "diag(X)")
 
 
 def _check_symmetric_case(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray) -> None:
     for name, Y in (("X", X), ("X.copy()", X.copy()), ("X.tolist()", X.tolist())):
-        _require_close(kernel(X, Y), K, f"kernel(X, {name}) and kernel(X)")
+        require_close(kernel(X, Y), K, f"kernel(X, {name}) and kernel(X)")
 
 
 def _check_cross(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray, atol: float) -> None:
     A, B = X[:2], X[1:]
     cross = kernel(A, B)
-    _require_array(cross, (2, len(X) - 1), "kernel(X, Y)")
+    require_array(cross, (2, len(X) - 1), "kernel(X, Y)")
     apart = ~np.eye(len(X), dtype=bool)[:2, 1:]  # On the diagonal, K may have noise of its own.
     block = K[:2, 1:] * apart
-    _require_close(cross * apart, block, "kernel(X, Y) and the block of kernel(X)", atol)
-    _require_close(kernel(B, A), cross.T, "kernel(Y, X) and the transpose of kernel(X, Y)", atol)
-    _require_close(kernel(X[:1], B), K[:1, 1:], "kernel of a single point", atol)
-    _require_close(kernel(B[::-1], A), cross.T[::-1], "kernel of points in another order", atol)
+    require_close(cross * apart, block, "kernel(X, Y) and the block of kernel(X)", atol)
+    require_close(kernel(B, A), cross.T, "kernel(Y, X) and the transpose of kernel(X, Y)", atol)
+    require_close(kernel(X[:1], B), K[:1, 1:], "kernel of a single point", atol)
+    require_close(kernel(B[::-1], A), cross.T[::-1], "kernel of points in another order", atol)
 
 
 def _check_tiles(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray, atol: float) -> None:
     prepared = kernel.prepare(X)
     _check_prepared(prepared, len(X), kernel.restore)
-    _require_close(kernel.compare(prepared), K, "compare(prepare(X)) and kernel(X)")
-    _require_close(kernel.compare(prepared, prepared), K, "compare(p, p) and kernel(X)")
+    require_close(kernel.compare(prepared), K, "compare(prepare(X)) and kernel(X)")
+    require_close(kernel.compare(prepared, prepared), K, "compare(p, p) and kernel(X)")
     restored = kernel.restore(prepared.arrays())
-    _require_close(kernel.compare(restored), K, "compare of restored points and kernel(X)")
+    require_close(kernel.compare(restored), K, "compare of restored points and kernel(X)")
     tile = kernel.compare(prepared[:2], prepared[2:])
-    _require_close(tile, K[:2, 2:], "compare(p[:2], p[2:]) and the tile of kernel(X)", atol)
+    require_close(tile, K[:2, 2:], "compare(p[:2], p[2:]) and the tile of kernel(X)", atol)
 
 
 def _check_inputs(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray, atol: float) -> None:
@@ -315,15 +330,13 @@ def _check_inputs(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray, atol: flo
         ("a read-only array", read_only),
         ("a Fortran-ordered array", np.asfortranarray(X)),
     ):
-        _require_close(kernel(given), K, f"the kernel of {name} and kernel(X)")
+        require_close(kernel(given), K, f"the kernel of {name} and kernel(X)")
     single = X.astype(np.float32)
     expected = kernel(single.astype(np.float64))
-    _require_close(
-        kernel(single), expected, "the kernel of float32 data and of the same in float64"
-    )
+    require_close(kernel(single), expected, "the kernel of float32 data and of the same in float64")
     kept = X.copy()
     kernel(X)
-    _require(np.array_equal(X, kept), "the kernel changed X")
+    require(np.array_equal(X, kept), "the kernel changed X")
 
 
 def _check_refusals(kernel: QuantumKernel, X: np.ndarray) -> None:
@@ -341,7 +354,7 @@ def _check_refusals(kernel: QuantumKernel, X: np.ndarray) -> None:
         bad["a feature too many"] = np.hstack([X, X[:, :1]])
     for name, given in bad.items():
         for call in (kernel, kernel.diag, kernel.prepare, lambda Y: kernel(X, Y)):
-            _require_raises(lambda call=call, given=given: call(given), name)  # type: ignore[misc]
+            require_raises(lambda call=call, given=given: call(given), name)  # type: ignore[misc]
 
 
 def _check_copies(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray) -> None:
@@ -352,51 +365,51 @@ def _check_copies(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray) -> None:
     try:
         copies["pickle"] = pickle.loads(pickle.dumps(kernel))
     except (AttributeError, pickle.PicklingError):
-        _require(not isinstance(kernel.feature_map, FeatureMap), "the kernel cannot be pickled")
+        require(not isinstance(kernel.feature_map, FeatureMap), "the kernel cannot be pickled")
     try:
         copies["from_json"] = from_json(kernel.to_json())
-        _require(copies["from_json"].fingerprint() == kernel.fingerprint(), "fingerprint of JSON")
+        require(copies["from_json"].fingerprint() == kernel.fingerprint(), "fingerprint of JSON")
     except ValueError:  # A function of the user's, or an evaluator that was not registered.
         pass
     for name, copied in copies.items():
-        _require(copied is not kernel, f"{name} must return another kernel")
-        _require(copied == kernel, f"{name} must return an equal kernel, got {copied!r}")
-        _require(hash(copied) == hash(kernel), f"{name} must return a kernel of the same hash")
-        _require_close(copied(X), K, f"the matrix of what {name} returns and kernel(X)")
+        require(copied is not kernel, f"{name} must return another kernel")
+        require(copied == kernel, f"{name} must return an equal kernel, got {copied!r}")
+        require(hash(copied) == hash(kernel), f"{name} must return a kernel of the same hash")
+        require_close(copied(X), K, f"the matrix of what {name} returns and kernel(X)")
     name = type(kernel).__name__
-    _require(repr(kernel).startswith(f"{name}("), f"repr must start with {name}(")
+    require(repr(kernel).startswith(f"{name}("), f"repr must start with {name}(")
 
 
 def _check_bandwidth(kernel: QuantumKernel, X: np.ndarray, atol: float) -> None:
     half = clone(kernel).set_params(bandwidth=np.multiply(kernel.bandwidth, 0.5))
-    _require(half != kernel, "kernels of different bandwidth must not be equal")
+    require(half != kernel, "kernels of different bandwidth must not be equal")
     feature_map = as_feature_map(kernel.feature_map, X.shape[1])
     if np.array_equal(feature_map.encode(X), X):  # The bandwidth acts after an encoding.
         what = "kernel(X) at half the bandwidth and kernel(X / 2)"
-        _require_close(half(X), kernel(X / 2), what, atol)
+        require_close(half(X), kernel(X / 2), what, atol)
 
 
 def _check_hyperparameters(kernel: QuantumKernel, X: np.ndarray) -> None:
     n = kernel.n_dims
     free = sum(h.n_elements for h in kernel.hyperparameters if not h.fixed)
-    _require(n == free, f"theta has {n} entries, the free hyperparameters have {free}")
-    _require(kernel.bounds.shape == (n, 2), f"bounds must be ({n}, 2), got {kernel.bounds.shape}")
+    require(n == free, f"theta has {n} entries, the free hyperparameters have {free}")
+    require(kernel.bounds.shape == (n, 2), f"bounds must be ({n}, 2), got {kernel.bounds.shape}")
     before, theta = kernel.theta, kernel.bounds.mean(axis=1)
     moved = kernel.clone_with_theta(theta).theta
-    _require_close(moved, theta, "theta of clone_with_theta(theta)", 1e-12)
-    _require_close(kernel.theta, before, "theta of the kernel that was cloned")
+    require_close(moved, theta, "theta of clone_with_theta(theta)", 1e-12)
+    require_close(kernel.theta, before, "theta of the kernel that was cloned")
     if not n:
         gradient = kernel(X, eval_gradient=True)[1]
         shape = (len(X), len(X), 0)
-        _require(gradient.shape == shape, f"gradient must be {shape}, got {gradient.shape}")
+        require(gradient.shape == shape, f"gradient must be {shape}, got {gradient.shape}")
 
 
 def _check_algebra(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray, atol: float) -> None:
     composite = ConstantKernel(2.0, "fixed") * kernel**2 + WhiteKernel(0.5, "fixed")
     expected = 2.0 * K**2 + 0.5 * np.eye(len(X))
-    _require_close(composite(X), expected, "2 k² + white noise", atol)
-    _require_close(composite.diag(X), np.diag(expected), "the diagonal of 2 k² + noise", atol)
-    _require_close(kernel(X), K, "kernel(X) after its result was changed in place")
+    require_close(composite(X), expected, "2 k² + white noise", atol)
+    require_close(composite.diag(X), np.diag(expected), "the diagonal of 2 k² + noise", atol)
+    require_close(kernel(X), K, "kernel(X) after its result was changed in place")
 
 
 # -- What they share
@@ -405,15 +418,15 @@ def _check_algebra(kernel: QuantumKernel, K: np.ndarray, X: np.ndarray, atol: fl
 def _check_shared_value(value: Any) -> None:
     """Check what feature maps and evaluators share: copies are the object itself."""
     name = type(value).__name__
-    _require(copy.deepcopy(value) is value, f"a deep copy of {name} must be {name} itself")
-    _require(copy.copy(value) is value, f"a copy of {name} must be {name} itself")
-    _require(not hasattr(value, "set_params"), f"{name} must not have set_params")
+    require(copy.deepcopy(value) is value, f"a deep copy of {name} must be {name} itself")
+    require(copy.copy(value) is value, f"a copy of {name} must be {name} itself")
+    require(not hasattr(value, "set_params"), f"{name} must not have set_params")
     read = pickle.loads(pickle.dumps(value))
-    _require(read == value, f"a pickled {name} must be equal to what was pickled")
-    _require(hash(read) == hash(value), f"a pickled {name} must have the same hash")
+    require(read == value, f"a pickled {name} must be equal to what was pickled")
+    require(hash(read) == hash(value), f"a pickled {name} must have the same hash")
     if isinstance(value, Evaluator):
         same = read.fingerprint() == value.fingerprint()
-        _require(same and bool(value.fingerprint()), f"a pickled {name} must keep its fingerprint")
+        require(same and bool(value.fingerprint()), f"a pickled {name} must keep its fingerprint")
 
 
 def _points(X: Any) -> np.ndarray:
@@ -437,46 +450,3 @@ def _state(circuit: cirq.AbstractCircuit, feature_map: FeatureMap) -> np.ndarray
         dtype=np.complex128,
         ignore_terminal_measurements=True,
     )
-
-
-def _require(condition: Any, message: str) -> None:
-    if not condition:
-        raise AssertionError(message)
-
-
-def _require_array(array: Any, shape: tuple[int, ...], what: str) -> None:
-    _require(isinstance(array, np.ndarray), f"{what} must be an ndarray, got {type(array)}")
-    _require(array.shape == shape, f"{what} must have shape {shape}, got {array.shape}")
-    _require(array.dtype == np.float64, f"{what} must be float64, got {array.dtype}")
-    _require(array.flags.c_contiguous, f"{what} must be C-ordered")
-    _require(array.flags.writeable, f"{what} must be writable")
-
-
-def _require_close(a: Any, b: Any, what: str, atol: float = 0.0) -> None:
-    a, b = np.asarray(a), np.asarray(b)
-    _require(a.shape == b.shape, f"{what} must have equal shapes, got {a.shape} and {b.shape}")
-    difference = np.abs(a - b).max(initial=0.0)
-    _require(difference <= atol, f"{what} differ by {difference:.3g}, allowed is {atol:.3g}")
-
-
-def _require_fresh(compute: Callable[[], np.ndarray], what: str) -> None:
-    first = compute()
-    kept = first.copy()
-    first[...] = np.nan
-    _require_close(compute(), kept, f"{what}, and {what} after its first result was overwritten,")
-
-
-def _require_std(result: Any, values: np.ndarray, what: str) -> None:
-    pair = isinstance(result, tuple) and len(result) == 2
-    _require(pair, f"{what} with return_std must return two arrays, got {type(result)}")
-    _require_close(result[0], values, f"{what} with and without return_std")
-    _require_array(result[1], values.shape, f"standard errors of {what}")
-    _require(np.all(result[1] >= 0), f"standard errors of {what} must not be negative")
-
-
-def _require_raises(call: Callable[[], Any], what: str) -> None:
-    try:
-        call()
-    except (TypeError, ValueError):
-        return
-    raise AssertionError(f"{what} must raise a ValueError or TypeError")
