@@ -90,7 +90,7 @@ def along(gradient, direction, rows=slice(None)):
     return np.sum(gradient.X * direction.inputs[rows]) + gradient.parameters @ direction.parameters
 
 
-def central_difference(function, inputs, parameters, direction, step=1e-4):
+def central_difference(function, inputs, parameters, direction, step=2e-5):
     """Return the slope of a function along a direction, to order 4."""
 
     def shifted(h):
