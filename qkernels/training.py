@@ -201,7 +201,7 @@ class _Run:
     def __init__(self, trainer: KernelTrainer, X: np.ndarray, y: np.ndarray) -> None:
         if not isinstance(trainer.kernel, Kernel):
             raise TypeError(f"kernel: expected a scikit-learn kernel, got {trainer.kernel!r}")
-        self.kernel = clone(trainer.kernel)
+        self.kernel = trainer.kernel
         if not self.kernel.n_dims:
             raise ValueError(
                 "nothing to train: every hyperparameter is fixed; give the kernel bounds, such as "

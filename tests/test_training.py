@@ -191,6 +191,22 @@ def test_logarithmic_hyperparameters_are_never_beyond_their_bounds(optimizer, st
 
 
 @pytest.mark.parametrize("optimizer", WITHIN)
+def test_the_minimum_may_be_on_a_bound(optimizer):
+    trainer = KernelTrainer(
+        constant(0.1, (1e-3, 2.0)), loss=parabola, optimizer=optimizer, random_state=0
+    ).fit(X, LABELS)
+    np.testing.assert_allclose(trainer.kernel_.theta, np.log(2.0), atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["CG", "BFGS", "Newton-CG"])
+def test_some_optimizers_know_no_bounds(optimizer):
+    trainer = KernelTrainer(constant(9.0, (0.1, 2.0)), loss=parabola, optimizer=optimizer)
+    trainer.fit(X, LABELS)
+    assert trainer.history_[0] == pytest.approx((np.log(9.0) - 1) ** 2)
+    np.testing.assert_allclose(trainer.kernel_.theta, [1.0], atol=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", WITHIN)
 def test_angles_may_leave_their_bounds(optimizer):
     kernel = trainable(parameter_bounds=(-0.01, 0.01))
     trained = KernelTrainer(kernel, optimizer=optimizer, max_iter=8, random_state=0)
