@@ -96,7 +96,7 @@ def alignment(K: np.ndarray, vectors: np.ndarray) -> float:
     norms = np.linalg.norm(K) * np.linalg.norm(vectors.T @ vectors)
     if norms == 0:
         raise ValueError("no alignment of a kernel matrix that is zero (after centring, if any)")
-    return float(np.sum((K @ vectors) * vectors) / norms)
+    return float(np.einsum("ij,ik,jk->", K, vectors, vectors) / norms)
 
 
 def centered(K: np.ndarray) -> np.ndarray:
