@@ -52,7 +52,15 @@ class Direction(NamedTuple):
 def pull_back_fidelities(
     a: PreparedStates, b: PreparedStates | None, cotangent: np.ndarray
 ) -> Gradient:
-    """Return the gradient, given that by each fidelity; b None is the symmetric case."""
+    """Return the gradient, given that by each fidelity; b None is the symmetric case.
+
+    Raises
+    ------
+    ValueError
+        If the two were prepared by different feature maps, parameters or precisions.
+    """
+    if b is not None:
+        _require_alike(a, b)
     compiled = compile_feature_map(a.require_source().feature_map)
     sides = [_Side(compiled, points) for points in (a, b) if points is not None]
     pairs = [*zip(a.parts, (a if b is None else b).parts, strict=True)]
@@ -64,6 +72,20 @@ def pull_back_fidelities(
     results = [side.finish() for side in sides]
     parameters = np.sum([result.parameters for result in results], axis=0)
     return Gradient(parameters, *(result.X for result in results))
+
+
+def _require_alike(a: PreparedStates, b: PreparedStates) -> None:
+    one, other = a.require_source(), b.require_source()
+    same_parameters = np.array_equal(np.asarray(one.parameters), np.asarray(other.parameters))
+    if one.feature_map != other.feature_map or not same_parameters:
+        raise ValueError(
+            "expected points prepared by one feature map and one set of parameters; got "
+            f"{one.feature_map!r} with {one.parameters} and {other.feature_map!r} with "
+            f"{other.parameters}"
+        )
+    dtypes = [states.parts[0][0].dtype for states in (a, b)]
+    if dtypes[0] != dtypes[1]:
+        raise ValueError(f"expected points of one precision, got {dtypes[0]} and {dtypes[1]}")
 
 
 def pull_back_expectations(

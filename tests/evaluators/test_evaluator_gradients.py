@@ -395,6 +395,34 @@ def test_restored_states_do_not_know_their_points():
 
 
 @pytest.mark.parametrize(
+    "other",
+    [
+        evaluator.embed(entangled(4), points(4), PARAMETERS),
+        evaluator.embed(layered(), points(4), PARAMETERS),
+        evaluator.embed(entangled(), points(4), -PARAMETERS),
+        evaluator.embed(product(3), points(4)),
+    ],
+    ids=["more qubits", "another map", "other parameters", "no parameters"],
+)
+def test_points_of_another_map(other):
+    prepared = evaluator.embed(entangled(), points(3), PARAMETERS)
+    with pytest.raises(
+        ValueError,
+        match=r"^expected points prepared by one feature map and one set of parameters; got "
+        r"<FeatureMap: .*> with \[ 0\.4 -0\.7\] and <FeatureMap.*> with ",
+    ):
+        evaluator.fidelities_vjp(prepared, other, np.ones((3, 4)))
+
+
+def test_points_of_another_precision():
+    one, other = (e.embed(entangled(), points(3), PARAMETERS) for e in (evaluator, single))
+    with pytest.raises(
+        ValueError, match=r"^expected points of one precision, got float64 and float32$"
+    ):
+        evaluator.fidelities_vjp(one, other, np.ones((3, 3)))
+
+
+@pytest.mark.parametrize(
     ("cotangent", "message"),
     [
         (np.ones((3, 2)), r"^expected a cotangent of shape \(3, 3\), got \(3, 2\)$"),
