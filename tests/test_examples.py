@@ -125,6 +125,52 @@ def test_kernel_pca_and_clustering(run, tmp_path):
     check_figure(tmp_path / "kernel_pca.png")
 
 
+def test_train_covariant_kernel(run, tmp_path):
+    printed = run("train_covariant_kernel")
+    rows = dict(re.findall(r"^(.*?) +(\d\.\d{3} \(.*)$", printed, re.MULTILINE))
+    assert len(rows) == 8
+    for name, row in rows.items():
+        mean, low, high = [abs(number) for number in numbers(row)[:3]]
+        assert 0 <= low <= mean <= high <= 1, name
+    for name in ["one λ, gradients", "one λ, SPSA", "seven λ, from 0.1", "seven λ, random start"]:
+        *_, accuracy, _, _, loss, cosine = numbers(rows[name])
+        assert accuracy > 0.95, name
+        assert loss < 3, name
+        assert cosine < 0.3, name
+    assert numbers(rows["one λ, not trained"])[3] < 0.7
+    assert numbers(rows["seven λ, restarts"])[6] <= numbers(rows["seven λ, from 0.1"])[6]
+    check_figure(tmp_path / "train_covariant_kernel.png")
+
+
+def test_train_hardware_efficient(run, tmp_path):
+    printed = run("train_hardware_efficient")
+    rows = re.findall(r"^(\S.*?) +(\d\.\d{3} ± .*)$", printed, re.MULTILINE)
+    assert len(rows) == 2 * 7
+    for name, row in rows:
+        mean, spread, *alignments = numbers(row)
+        assert 0.6 < mean <= 1, name
+        assert 0 <= spread < 0.3, name
+        assert bool(alignments) == name.endswith("alignment")
+        assert alignments == sorted(alignments), name
+    assert len(re.findall(r"^The circuit without CZ: (?:worse|as good)", printed, re.M)) == 2
+    assert len(re.findall(r"^The tuned RBF kernel: (?:worse|as good)", printed, re.M)) == 2
+    check_figure(tmp_path / "train_hardware_efficient.png")
+
+
+def test_learn_gaussian_process(run, tmp_path):
+    printed = run("learn_gaussian_process")
+    likelihoods = {}
+    for name in ["circuit as drawn", "learnt by scikit-learn", "learnt by KernelTrainer", "RBF"]:
+        (row,) = re.findall(rf"^{name}.*?(-?\d+\.\d\d .*)$", printed, re.MULTILINE)
+        likelihoods[name], learnt, error, inside, _ = numbers(row)
+        assert learnt == {"circuit as drawn": 2, "RBF": 3}.get(name, 15)
+        assert error < 0.3, name
+        assert 60 < inside <= 100, name
+    assert likelihoods["circuit as drawn"] < likelihoods["learnt by scikit-learn"]
+    assert likelihoods["circuit as drawn"] < likelihoods["learnt by KernelTrainer"]
+    check_figure(tmp_path / "learn_gaussian_process.png")
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_listed_and_tested(path):
     listed = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
