@@ -4,12 +4,23 @@ from __future__ import annotations
 
 _KERNEL = "qkernels.FidelityKernel(feature_map), called as kernel(X) or kernel(X, Y)"
 _ESTIMATOR = "scikit-learn's {0} with kernel=qkernels.FidelityKernel(feature_map)"
+_TRAINABLE = "qkernels.FidelityKernel(feature_map, parameters=..., parameter_bounds=...)"
+_TRAINER = "qkernels.KernelTrainer(kernel, loss=..., optimizer=...)"
+_OPTIMIZER = "qkernels.KernelTrainer(kernel, optimizer={0})"
 _OURS = {
     # Qiskit Machine Learning
     "FidelityQuantumKernel": "qkernels.FidelityKernel",
     "FidelityStatevectorKernel": "qkernels.FidelityKernel, which is exact and batched",
-    "TrainableFidelityQuantumKernel": "qkernels.FidelityKernel(feature_map, parameters=...)",
-    "TrainableFidelityStatevectorKernel": "qkernels.FidelityKernel(feature_map, parameters=...)",
+    "TrainableFidelityQuantumKernel": _TRAINABLE,
+    "TrainableFidelityStatevectorKernel": _TRAINABLE,
+    "TrainableKernel": _TRAINABLE,
+    "QuantumKernelTrainer": _TRAINER,
+    "SVCLoss": "qkernels.losses.SVMDual",
+    "KernelLoss": "qkernels.losses.Loss, any function of K and y with its derivative by K",
+    "ADAM": "qkernels.Adam",
+    "L_BFGS_B": _OPTIMIZER.format('"L-BFGS-B"'),
+    "SLSQP": _OPTIMIZER.format('"SLSQP"'),
+    "COBYLA": _OPTIMIZER.format('"L-BFGS-B"') + ", or qkernels.SPSA, which needs no gradient",
     "BaseKernel": "qkernels.QuantumKernel",
     "QSVC": _ESTIMATOR.format("SVC"),
     "QSVR": _ESTIMATOR.format("SVR"),
@@ -24,12 +35,18 @@ _OURS = {
     # PennyLane
     "square_kernel_matrix": _KERNEL,
     "kernel_matrix": _KERNEL,
+    "target_alignment": "qkernels.alignment.target_alignment(kernel(X), y)",
+    "AdamOptimizer": "qkernels.Adam",
+    "SPSAOptimizer": "qkernels.SPSA",
     "AngleEmbedding": "qkernels.feature_maps.angle",
     "IQPEmbedding": "qkernels.feature_maps.iqp",
     "AmplitudeEmbedding": "qkernels.feature_maps.amplitude",
     # sQUlearn
     "FidelityKernelPQC": "qkernels.FidelityKernel",
     "ProjectedQuantumKernel": "qkernels.ProjectedKernel, with gamma twice theirs",
+    "KernelOptimizer": _TRAINER,
+    "TargetAlignment": "qkernels.losses.TargetAlignment",
+    "NLL": "qkernels.losses.LogMarginalLikelihood",
     "YZ_CX_EncodingCircuit": "qkernels.feature_maps.yz_cx",
     "HubregtsenEncodingCircuit": "qkernels.feature_maps.hubregtsen",
     "HighDimEncodingCircuit": "qkernels.feature_maps.high_dimensional",
@@ -38,6 +55,12 @@ _OURS = {
     "QKRR": _ESTIMATOR.format("KernelRidge"),
     "QGPC": _ESTIMATOR.format("GaussianProcessClassifier"),
     "QGPR": _ESTIMATOR.format("GaussianProcessRegressor"),
+    # Names that are ours, but not at the top
+    "centered_alignment": "qkernels.alignment.centered_alignment(kernel(X), y)",
+    "CenteredAlignment": "qkernels.losses.CenteredAlignment",
+    "SVMDual": "qkernels.losses.SVMDual",
+    "LogMarginalLikelihood": "qkernels.losses.LogMarginalLikelihood",
+    "RidgeLeaveOneOut": "qkernels.losses.RidgeLeaveOneOut",
     # Cirq and scikit-learn habits
     "Circuit": "cirq.Circuit, wrapped by qkernels.FeatureMap(circuit, features)",
     "QuantumCircuit": "cirq.Circuit, wrapped by qkernels.FeatureMap(circuit, features)",

@@ -44,3 +44,32 @@ def test_all_names_exist():
 
 def test_the_numbers_that_differ_are_named():
     assert "gamma twice theirs" in our_name_for("ProjectedQuantumKernel")
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("QuantumKernelTrainer", "qkernels.KernelTrainer"),
+        ("TrainableFidelityQuantumKernel", "parameter_bounds=..."),
+        ("SVCLoss", "qkernels.losses.SVMDual"),
+        ("target_alignment", "qkernels.alignment.target_alignment"),
+        ("KernelOptimizer", "qkernels.KernelTrainer"),
+        ("TargetAlignment", "qkernels.losses.TargetAlignment"),
+        ("NLL", "qkernels.losses.LogMarginalLikelihood"),
+        ("SPSAOptimizer", "qkernels.SPSA"),
+        ("COBYLA", "which needs no gradient"),
+    ],
+)
+def test_names_of_training(name, ours):
+    assert ours in our_name_for(name)
+
+
+@pytest.mark.parametrize("name", _OURS)
+def test_optimizers_that_are_named_exist(name):
+    for optimizer in re.findall(r'optimizer="([^"]+)"', our_name_for(name)):
+        trainer = qkernels.KernelTrainer(
+            qkernels.FidelityKernel(qkernels.feature_maps.zz, bandwidth_bounds=(0.1, 1.0)),
+            optimizer=optimizer,
+            max_iter=1,
+        )
+        assert trainer.fit([[0.1, 0.2], [0.7, 0.4]], [0, 1]).n_iter_ <= 1
