@@ -90,7 +90,6 @@ class Simulation:
         program = self._component.overlap
         reverse = program.with_adjoint_matrices()
         re, im = self._tables
-        states = np.ascontiguousarray(states[0]), np.ascontiguousarray(states[1])
 
         def run(
             gradients: np.ndarray, starts: np.ndarray, blocks: np.ndarray, room: np.ndarray

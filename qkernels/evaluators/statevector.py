@@ -266,20 +266,19 @@ class StatevectorEvaluator:
         Raises
         ------
         ValueError
-            If the cotangent has another shape than the fidelities, states were restored rather than
-            embedded, or the circuit's angles have no finite derivative.
+            If the cotangent is not one of finite numbers of the fidelities' shape, states were
+            restored rather than embedded, or the circuit's angles have no finite derivative.
         MemoryError
             If the states' cotangents would not fit.
         """
         other = None if b is a else b
-        shape = len(a), len(a if other is None else other)
-        cotangent = _cotangent(cotangent, shape)
-        for states in (a, other):
-            if states is not None:
-                states.require_source()
+        sides = [a] if other is None else [a, other]
+        cotangent = _cotangent(cotangent, (len(sides[0]), len(sides[-1])))
+        for side in sides:
+            side.require_source()
         require_memory(
-            a.nbytes + (0 if other is None else other.nbytes),
-            f"for the gradient with respect to the states of {sum(shape)} points",
+            sum(side.nbytes for side in sides),
+            f"for the gradient with respect to the states of {sum(map(len, sides))} points",
             "take fewer points at a time",
         )
         return pull_back_fidelities(a, other, cotangent)
@@ -470,6 +469,8 @@ def _cotangent(value: Any, shape: tuple[int, int]) -> np.ndarray:
     cotangent = np.ascontiguousarray(real_array(value, "cotangent"))
     if cotangent.shape != shape:
         raise ValueError(f"expected a cotangent of shape {shape}, got {cotangent.shape}")
+    if not np.isfinite(cotangent).all():
+        raise ValueError("expected a cotangent of finite numbers, got one with inf or nan")
     return cotangent
 
 

@@ -89,7 +89,7 @@ class QuantumKernel(Kernel):
         if eval_gradient and Y is not None:
             raise ValueError("a gradient can only be evaluated where Y is None")
         if eval_gradient and self.n_dims:
-            _ = embedding.differentiable
+            embedding.require_gradients()
         prepared = [self._prepare(embedding, P) for P in points]
         K = self.compare(*prepared)
         return (K, self._gradient(embedding, points[0], prepared[0], K)) if eval_gradient else K
@@ -124,30 +124,14 @@ class QuantumKernel(Kernel):
         if Y is not None:
             points.append(check_data(Y, owner=owner, name="Y"))
         embedding = self._embedding(points)
-        _ = embedding.differentiable
+        embedding.require_gradients()
         prepared = [self._prepare(embedding, P) for P in points]
         K, pull_back = self._compare_with_gradient(embedding, points, prepared)
 
         def vjp(cotangent: Any) -> KernelGradient:
-            found, gradients = pull_back(check_cotangent(cotangent, K))
-            by_bandwidth = sum(
-                np.sum(gradient * embedding.feature_map.encode(P), axis=0)
-                for gradient, P in zip(gradients, points, strict=True)
-            )
-            found["bandwidth"] = (
-                by_bandwidth if embedding.bandwidth.ndim else np.array([by_bandwidth.sum()])
-            )
-
-            def by_points() -> tuple[np.ndarray, np.ndarray | None]:
-                own = [
-                    gradient
-                    * embedding.bandwidth
-                    * embedding.feature_map.angle_function.encoding_slope(P)
-                    for gradient, P in zip(gradients, points, strict=True)
-                ]
-                return own[0], own[1] if len(own) == 2 else None
-
-            return KernelGradient(self, found, by_points)
+            found, by_inputs = pull_back(check_cotangent(cotangent, K))
+            found["bandwidth"] = embedding.bandwidth_gradient(points, by_inputs)
+            return KernelGradient(self, found, lambda: embedding.point_gradients(points, by_inputs))
 
         return K, vjp
 

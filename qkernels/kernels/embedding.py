@@ -84,15 +84,31 @@ class Embedding:
         """Return what the circuit takes: the encoded data times the bandwidth."""
         return self.feature_map.encode(X) * self.bandwidth
 
-    @property
-    def differentiable(self) -> DifferentiableEvaluator:
-        """The evaluator, if it gives gradients; NotImplementedError if not."""
+    def require_gradients(self) -> DifferentiableEvaluator:
+        """Return the evaluator if it gives gradients; raise NotImplementedError if not."""
         if not isinstance(self.evaluator, DifferentiableEvaluator):
             raise NotImplementedError(
                 "gradients need an evaluator with the methods of "
                 f"qkernels.evaluators.DifferentiableEvaluator, got {self.evaluator!r}"
             )
         return self.evaluator
+
+    def bandwidth_gradient(
+        self, points: Sequence[np.ndarray], by_inputs: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """Return the gradient by each bandwidth, given that by the inputs of all points."""
+        pairs = zip(points, by_inputs, strict=True)
+        total = sum(np.sum(g * self.feature_map.encode(P), axis=0) for P, g in pairs)
+        return total if self.bandwidth.ndim else np.sum(total, keepdims=True)
+
+    def point_gradients(
+        self, points: Sequence[np.ndarray], by_inputs: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the gradient by X, and that by Y where there is a Y."""
+        slope = self.feature_map.angle_function.encoding_slope
+        pairs = zip(points, by_inputs, strict=True)
+        first, *rest = (g * self.bandwidth * slope(P) for P, g in pairs)
+        return first, rest[0] if rest else None
 
     def bandwidth_directions(self, inputs: np.ndarray) -> list[Direction]:
         """Return how inputs change with the logarithm of each bandwidth."""
@@ -121,7 +137,7 @@ class Embedding:
         self, X: np.ndarray, words: Sequence[cirq.PauliString], cotangent: np.ndarray
     ) -> Any:
         """Return the gradient by inputs and parameters, given that by the expectation values."""
-        return self.differentiable.expectations_vjp(
+        return self.require_gradients().expectations_vjp(
             self.feature_map, self.inputs(X), self.parameters, words, cotangent
         )
 
@@ -129,6 +145,6 @@ class Embedding:
         self, X: np.ndarray, words: Sequence[cirq.PauliString], wrt: Sequence[Direction]
     ) -> np.ndarray:
         """Return how fast the expectation values change, of shape (n_points, n_words, len(wrt))."""
-        return self.differentiable.expectations_jacobian(
+        return self.require_gradients().expectations_jacobian(
             self.feature_map, self.inputs(X), self.parameters, words, wrt
         )

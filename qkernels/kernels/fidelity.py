@@ -98,7 +98,7 @@ class FidelityKernel(QuantumKernel):
         p, q = prepared[0], prepared[1] if len(prepared) == 2 else None
 
         def pull_back(cotangent: np.ndarray) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
-            gradient = embedding.differentiable.fidelities_vjp(p, q, cotangent)
+            gradient = embedding.require_gradients().fidelities_vjp(p, q, cotangent)
             return {"parameters": gradient.parameters}, present((gradient.X, gradient.Y))
 
         return self.compare(p, q), pull_back
@@ -111,4 +111,4 @@ class FidelityKernel(QuantumKernel):
         K: np.ndarray,
         directions: list[Direction],
     ) -> np.ndarray:
-        return embedding.differentiable.fidelities_jacobian(prepared, directions)
+        return embedding.require_gradients().fidelities_jacobian(prepared, directions)

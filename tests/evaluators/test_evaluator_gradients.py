@@ -427,10 +427,11 @@ def test_points_of_another_precision():
     [
         (np.ones((3, 2)), r"^expected a cotangent of shape \(3, 3\), got \(3, 2\)$"),
         (np.ones(3), r"^expected a cotangent of shape \(3, 3\), got \(3,\)$"),
+        (np.full((3, 3), np.nan), "^expected a cotangent of finite numbers, got one with inf or"),
         (1j * np.ones((3, 3)), r"^expected cotangent to be real, got an array of complex128$"),
         ("many", r"^expected cotangent to be an array of numbers, got 'many'$"),
     ],
-    ids=["columns", "flat", "complex", "text"],
+    ids=["columns", "flat", "nan", "complex", "text"],
 )
 def test_other_cotangents(cotangent, message):
     prepared = evaluator.embed(entangled(), points(3), PARAMETERS)
