@@ -5,7 +5,8 @@ largest target alignment or centred alignment on two moons and on iris, and an S
 cross-validated with the kernel before and after. `TrainedKernelEstimator` trains within each
 training fold, so that no point is scored by angles that have seen it. The same circuit without its
 CZ gates, which a laptop simulates for any number of qubits, and an RBF kernel with γ and C tuned
-within each training fold stand beside it. Out come a table and a figure of kernel matrices.
+within each training fold stand beside it; the circuits start from one random draw of angles and
+keep C = 1. Out come a table and a figure of kernel matrices.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The circuit is an ordinary Cirq circuit with symbols. `FeatureMap` says which of them are data and
 which are trainable, and `FidelityKernel` turns it into a kernel for scikit-learn. The trainable
 angles are hyperparameters: here cross-validation picks one of a few random draws, together with
-the bandwidth, and prints how much the draw matters.
+the bandwidth, and prints how much the draw matters; `train_hardware_efficient.py` trains them.
 """
 
 from __future__ import annotations
