@@ -1,8 +1,7 @@
-"""Training: a kernel's free hyperparameters to the minimum of a loss, and an estimator on top.
+"""A kernel's free hyperparameters to the minimum of a loss.
 
-What lives here: `KernelTrainer`, which turns a loss of the kernel matrix into one of `theta` and
-minimises it, and `TrainedKernelEstimator`, which trains on what an estimator is fitted to and on
-nothing else. The losses are in `losses`, the gradients are the kernels'.
+What lives here: `KernelTrainer`, which turns a loss of the kernel matrix into one of `theta`, and
+minimises it. The losses are in `losses`, the gradients are the kernels'.
 """
 
 from __future__ import annotations
@@ -15,19 +14,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator
 from sklearn.gaussian_process.kernels import Kernel
-from sklearn.utils import check_random_state, check_X_y, get_tags, resample
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_random_state, check_X_y, resample
 from tqdm.auto import tqdm
 
 from qkernels.alignment import is_regression
 from qkernels.kernels import value_and_vjp
 from qkernels.losses import Loss, get_loss
 from qkernels.optimizers import SPSA, Adam
-
-__all__ = ["KernelTrainer", "TrainedKernelEstimator"]
 
 # Those of scipy's methods that use a gradient, with what they call the number of iterations; the
 # first group keeps within bounds.
@@ -81,10 +76,10 @@ class KernelTrainer(BaseEstimator):
     kernel_ : Kernel
         The trained kernel; `kernel` itself is not changed. Give it to another trainer to go on.
     loss_ : float
-        Its loss; with batches or "spsa", the mean of the last tenth of the history.
+        Its loss; with batches, the mean of the last tenth of the history.
     history_ : ndarray of shape (n_iter_ + 1,)
-        The loss at the best start and after each step from there; with "spsa", the mean of the two
-        values of each step.
+        The loss at the best start and after each step from there. With "spsa", the mean of the two
+        values beside each point but the last, where it is the loss itself.
     n_iter_ : int
         Number of steps from the best start.
     n_features_in_ : int
@@ -169,19 +164,26 @@ class KernelTrainer(BaseEstimator):
 
 
 class _Path:
-    """The way from one start: the losses, and the point that counts as its result.
+    """The way from one start: the losses, and the point that is its result.
 
-    Where the loss is noisy that is the last point, and its loss is the mean of the last tenth.
+    Parameters
+    ----------
+    wanders : bool
+        Whether the losses on the way say too little to choose by: the last point is the result
+        then, the best one otherwise.
+    noisy : bool
+        Whether a point's loss depends on the batch: the result's is the mean of the last tenth
+        then.
     """
 
-    def __init__(self, *, noisy: bool) -> None:
-        self._noisy = noisy
+    def __init__(self, *, wanders: bool, noisy: bool) -> None:
+        self._wanders, self._noisy = wanders, noisy
         self.history: list[float] = []
         self.theta = np.empty(0)
 
     def add(self, theta: np.ndarray, loss: float) -> None:
         """Go on to a point."""
-        if self._noisy or not self.history or loss < min(self.history):
+        if self._wanders or not self.history or loss < min(self.history):
             self.theta = theta.copy()
         self.history.append(loss)
 
@@ -190,9 +192,9 @@ class _Path:
         """The result's loss; infinite before there is one."""
         if not self.history:
             return np.inf
-        if not self._noisy:
-            return min(self.history)
-        return float(np.mean(self.history[-max(1, len(self.history) // 10) :]))
+        if self._noisy:
+            return float(np.mean(self.history[-max(1, len(self.history) // 10) :]))
+        return self.history[-1] if self._wanders else min(self.history)
 
 
 class _Run:
@@ -214,13 +216,16 @@ class _Run:
         self._n_restarts = _check_count("n_restarts", trainer.n_restarts, 0)
         self._random_state = check_random_state(trainer.random_state)
         self._batches = self._draw_batches(trainer.batch_size)
-        self._noisy = self._batches is not None or isinstance(self._optimizer, SPSA)
-        self.best = _Path(noisy=self._noisy)
+        self.best = self._path()
         self._callback = _check_callback(trainer.callback)
         self._verbose = trainer.verbose
         # Angles are periodic: their bounds are no walls.
         free = _is_angle(self.kernel)[:, np.newaxis] | (self._optimizer in _UNBOUNDED)
         self._walls = np.where(free, [-np.inf, np.inf], self.kernel.bounds)
+
+    def _path(self) -> _Path:
+        noisy = self._batches is not None
+        return _Path(wanders=noisy or isinstance(self._optimizer, SPSA), noisy=noisy)
 
     def starts(self) -> Iterator[np.ndarray]:
         """Yield theta as it is, then random ones between its bounds."""
@@ -230,7 +235,7 @@ class _Run:
 
     def descend(self, theta: np.ndarray) -> None:
         """Go down from one start, and keep the way if it leads lower than the others."""
-        path = _Path(noisy=self._noisy)
+        path = self._path()
         bar = tqdm(total=self._max_iter, disable=not self._verbose, desc="training")
 
         def record(point: np.ndarray, loss: float) -> None:
@@ -379,121 +384,3 @@ def _check_optimizer(optimizer: Any) -> str | Adam | SPSA:
     raise ValueError(
         f"optimizer: expected one of {list(known)}, Adam(...) or SPSA(...), got {optimizer!r}"
     )
-
-
-def _has(method: str) -> Callable[[Any], bool]:
-    """Return whether the estimator inside has a method, for scikit-learn to see."""
-
-    def check(self: TrainedKernelEstimator) -> bool:
-        getattr(self.__dict__.get("estimator_", self.estimator), method)
-        return True
-
-    return check
-
-
-class TrainedKernelEstimator(MetaEstimatorMixin, BaseEstimator):
-    """Trains a kernel on the data that it is fitted to, then fits an estimator with it.
-
-    In a pipeline, a cross-validation or a grid search the kernel is thus trained on each training
-    fold alone.
-
-    Parameters
-    ----------
-    estimator : estimator
-        With an argument `kernel`: `SVC()`, `KernelRidge()`, or
-        `GaussianProcessRegressor(optimizer=None)`, which leaves the training to the trainer.
-    trainer : KernelTrainer
-        Says which kernel is trained, and how.
-
-    Attributes
-    ----------
-    trainer_ : KernelTrainer
-        Fitted.
-    estimator_ : estimator
-        Fitted, with the trained kernel.
-    n_features_in_ : int
-        Number of columns of X.
-
-    Examples
-    --------
-    >>> import qkernels as qk
-    >>> from sklearn.svm import SVC
-    >>> X, y = qk.datasets.ad_hoc(20, random_state=0, return_X_y=True)
-    >>> kernel = qk.FidelityKernel(qk.feature_maps.zz, bandwidth=0.5, bandwidth_bounds=(0.1, 2.0))
-    >>> model = qk.TrainedKernelEstimator(SVC(), qk.KernelTrainer(kernel)).fit(X, y)
-    >>> model.predict(X).shape
-    (20,)
-    """
-
-    def __init__(self, estimator: Any, trainer: KernelTrainer) -> None:
-        self.estimator = estimator
-        self.trainer = trainer
-
-    def fit(self, X: Any, y: Any) -> TrainedKernelEstimator:
-        """Train the kernel and fit the estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_points, n_features)
-        y : array-like of shape (n_points,)
-
-        Returns
-        -------
-        TrainedKernelEstimator
-            Itself.
-        """
-        self.trainer_ = clone(self.trainer).fit(X, y)
-        self.estimator_ = clone(self.estimator).set_params(kernel=self.trainer_.kernel_)
-        self.estimator_.fit(X, y)
-        self.n_features_in_ = self.trainer_.n_features_in_
-        return self
-
-    @available_if(_has("predict"))
-    def predict(self, X: Any, **options: Any) -> Any:
-        """Return the targets, as the fitted estimator gives them."""
-        check_is_fitted(self, "estimator_")
-        return self.estimator_.predict(X, **options)
-
-    @available_if(_has("predict_proba"))
-    def predict_proba(self, X: Any) -> Any:
-        """Return the probability of each class, as the fitted estimator gives it."""
-        check_is_fitted(self, "estimator_")
-        return self.estimator_.predict_proba(X)
-
-    @available_if(_has("predict_log_proba"))
-    def predict_log_proba(self, X: Any) -> Any:
-        """Return the logarithm of each class's probability, as the fitted estimator gives it."""
-        check_is_fitted(self, "estimator_")
-        return self.estimator_.predict_log_proba(X)
-
-    @available_if(_has("decision_function"))
-    def decision_function(self, X: Any) -> Any:
-        """Return the decision function, as the fitted estimator gives it."""
-        check_is_fitted(self, "estimator_")
-        return self.estimator_.decision_function(X)
-
-    @available_if(_has("transform"))
-    def transform(self, X: Any) -> Any:
-        """Return the transformed points, as the fitted estimator gives them."""
-        check_is_fitted(self, "estimator_")
-        return self.estimator_.transform(X)
-
-    @available_if(_has("score_samples"))
-    def score_samples(self, X: Any) -> Any:
-        """Return each point's score, as the fitted estimator gives it."""
-        check_is_fitted(self, "estimator_")
-        return self.estimator_.score_samples(X)
-
-    @available_if(_has("score"))
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return the fitted estimator's score."""
-        check_is_fitted(self, "estimator_")
-        return float(self.estimator_.score(X, y))
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """The classes, where the estimator has classes."""
-        return self.estimator_.classes_
-
-    def __sklearn_tags__(self) -> Any:
-        return get_tags(self.estimator)

@@ -115,11 +115,18 @@ def test_max_iter_is_the_number_of_steps(optimizer):
     assert trainer.n_features_in_ == 2
 
 
-def test_the_loss_of_spsa_is_the_mean_of_the_last_tenth():
+def test_the_loss_of_spsa_is_that_of_the_last_point():
     trainer = KernelTrainer(BANDWIDTH, optimizer="spsa", max_iter=39, random_state=0)
     trainer.fit(X, LABELS)
+    assert trainer.loss_ == trainer.history_[-1]
+    assert trainer.loss_ == pytest.approx(TargetAlignment()(trainer.kernel_(X), LABELS)[0])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "spsa"])
+def test_the_loss_of_batches_is_the_mean_of_the_last_tenth(optimizer):
+    how = {"optimizer": optimizer, "batch_size": 4, "max_iter": 39, "random_state": 0}
+    trainer = KernelTrainer(BANDWIDTH, **how).fit(X, LABELS)
     assert trainer.loss_ == pytest.approx(trainer.history_[-4:].mean())
-    assert trainer.history_[-1] == pytest.approx(TargetAlignment()(trainer.kernel_(X), LABELS)[0])
 
 
 def test_training_goes_on_from_the_trained_kernel():
