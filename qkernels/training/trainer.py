@@ -27,7 +27,7 @@ from qkernels.optimizers import SPSA, Adam
 # Those of scipy's methods that use a gradient, with what they call the number of iterations; the
 # first group keeps within bounds.
 _BOUNDED = {"L-BFGS-B": "maxiter", "TNC": "maxfun", "SLSQP": "maxiter"}
-_UNBOUNDED = {"CG": "maxiter", "BFGS": "maxiter", "Newton-CG": "maxiter"}
+_UNBOUNDED = dict.fromkeys(("CG", "BFGS", "Newton-CG", "trust-constr"), "maxiter")
 
 Record: TypeAlias = Callable[[np.ndarray, float], None]
 Callback: TypeAlias = Callable[[int, np.ndarray, float], Any]
@@ -53,9 +53,9 @@ class KernelTrainer(BaseEstimator):
         "ridge_leave_one_out", one of `qkernels.losses` with its own settings, or any function of
         (K, y) that returns its value, to be minimised, and ∂L/∂K.
     optimizer : str, Adam or SPSA, default="L-BFGS-B"
-        A gradient method of `scipy.optimize.minimize` ("L-BFGS-B", "TNC", "SLSQP", "CG", "BFGS" or
-        "Newton-CG"), "adam", or "spsa", which needs no gradient but two kernel matrices a step, for
-        kernels measured on hardware.
+        A gradient method of `scipy.optimize.minimize` ("L-BFGS-B", "TNC", "SLSQP", "CG", "BFGS",
+        "Newton-CG" or "trust-constr"), "adam", or "spsa", which needs no gradient but two kernel
+        matrices a step, for kernels measured on hardware.
     max_iter : int, default=100
         The most steps from each start; for "TNC" the most evaluations.
     batch_size : int, default=None
@@ -89,7 +89,8 @@ class KernelTrainer(BaseEstimator):
     -----
     Angles are periodic: bounds of `parameters` say where restarts are drawn from, and training may
     leave them. All other hyperparameters stay within their bounds, and start there, but for "CG",
-    "BFGS" and "Newton-CG", which know none. Ctrl-C ends the training; what is best so far is kept.
+    "BFGS", "Newton-CG" and "trust-constr", which are told of none. Ctrl-C ends the training; what
+    is best so far is kept.
 
     Examples
     --------

@@ -24,7 +24,7 @@ REAL = np.sin(X[:, 0]) + 0.3 * X[:, 1]
 PLAIN = FidelityKernel(qk.feature_maps.zz)
 BANDWIDTH = FidelityKernel(qk.feature_maps.zz, bandwidth=0.5, bandwidth_bounds=(0.1, 2.0))
 WITHIN = ["L-BFGS-B", "TNC", "SLSQP", "adam", "spsa"]
-EVERY = [*WITHIN, "CG", "BFGS", "Newton-CG"]
+EVERY = [*WITHIN, "CG", "BFGS", "Newton-CG", "trust-constr"]
 
 
 def trainable(**bounds):
@@ -427,7 +427,7 @@ def wrong(result):
             {"optimizer": "SGD"},
             ValueError,
             "optimizer: expected one of ['L-BFGS-B', 'TNC', 'SLSQP', 'CG', 'BFGS', 'Newton-CG', "
-            "'adam', 'spsa'], Adam(...) or SPSA(...), got 'SGD'",
+            "'trust-constr', 'adam', 'spsa'], Adam(...) or SPSA(...), got 'SGD'",
         ),
         ({"optimizer": Adam}, ValueError, "optimizer: expected one of ['L-BFGS-B', "),
         ({"optimizer": None}, ValueError, "Adam(...) or SPSA(...), got None"),
