@@ -106,7 +106,10 @@ def check_hyperparameter(
         return Hyperparameter(name, "numeric", "fixed", n)
     owner = f"{name.removesuffix('s')}_bounds"
     if value is None or n == 0:
-        raise ValueError(f"{owner} must be 'fixed' where there are no {name}, got {bounds!r}")
+        raise ValueError(
+            f"{owner} must be 'fixed' where there are no {name}, got {bounds!r} and "
+            f"{name}={value!r}: give the {name} to start from"
+        )
     ordered = "0 < low <= high" if logarithmic else "low <= high"
     expected = f"'fixed', a pair (low, high) with {ordered}, or one such pair per element ({n})"
     array = real_array(bounds, owner, expected)

@@ -154,7 +154,8 @@ def test_free_parameters_that_do_not_exist(X, parameters):
     kernel = FidelityKernel(
         ring, parameters=parameters, parameter_bounds=(-1, 1), evaluator=EVALUATOR
     )
-    with pytest.raises(ValueError, match="parameter_bounds must be 'fixed' where there are no par"):
+    message = r"^parameter_bounds must be 'fixed' where there are no parameters, got \(-1, 1\) and "
+    with pytest.raises(ValueError, match=message + "parameters=.*: give the parameters to start"):
         kernel(X)
 
 
