@@ -96,6 +96,9 @@ class Run:
         if "memory" in chosen:
             self._fresh["memory"] = fresh.memory(self._variables, quick=quick)
             self._show(report.memory(self._fresh["memory"]))
+        if "training" in chosen:
+            self._fresh["training"] = fresh.training(self._variables, quick=quick)
+            self._show(report.training(self._fresh["training"]))
 
     def save(self) -> None:
         """Write JSON, Markdown and pictures."""

@@ -1,4 +1,4 @@
-"""New processes of qkernels: the time to a first Gram matrix, and peak memory.
+"""New processes of qkernels: time to a first Gram matrix, peak memory, and what a gradient costs.
 
 Run as a script, this file is such a process: it measures itself and prints JSON. Only the
 standard library is imported at the top, so that the script can time the import of Cirq.
@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -69,6 +71,29 @@ def memory(variables: dict[str, str], *, quick: bool = False) -> list[dict[str, 
     middle = ("gram", 1000, 10) if quick else ("gram", 4000, 12)
     projected = ("features", 50, 16) if quick else ("features", 500, 20)
     return [_measure_memory(what, variables) for what in (middle, large, projected)]
+
+
+def training(variables: dict[str, str], *, quick: bool = False) -> list[dict[str, float]]:
+    """Measure an alignment's value and gradient beside the Gram matrix.
+
+    Parameters
+    ----------
+    variables : dict
+        Environment that bounds the thread pools.
+    quick : bool
+        Small sizes.
+
+    Returns
+    -------
+    list of dict
+        For 12, 120 and 1200 parameters of one circuit: N, n, the number of symbols, medians of the
+        seconds of a "gram" and of a "gradient", the median "ratio", and "extra", the most bytes
+        beside the states over those of the states.
+    """
+    sizes = {"n_points": 40, "n_qubits": 6} if quick else {"n_points": 500, "n_qubits": 10}
+    offsets = 12 * sizes["n_qubits"]
+    every = [sizes | {"n_symbols": n} for n in (12, offsets, 10 * offsets)]
+    return [given | _run("training", given, variables) for given in every]
 
 
 def _measure_memory(what: tuple[str, int, int], variables: dict[str, str]) -> dict[str, Any]:
@@ -130,6 +155,50 @@ def _memory(what: str, n_points: int, n_qubits: int) -> dict[str, float]:
     return {"seconds": seconds, "needed": needed, "over": peak - resident, "peak": peak}
 
 
+def _training(n_points: int, n_qubits: int, n_symbols: int) -> dict[str, float]:
+    import numpy as np
+
+    import qkernels as qk
+
+    from .peers.ours import layered
+    from .works import labels
+
+    kernel = qk.FidelityKernel(
+        layered(n_qubits, n_symbols),
+        parameters=np.random.default_rng(0).uniform(-1, 1, n_symbols),
+        parameter_bounds=(-np.pi, np.pi),
+        evaluator=qk.StatevectorEvaluator(cache_size="0MB"),
+    )
+    loss, y = qk.losses.TargetAlignment(), labels(n_points)
+
+    def gradient(X: Any) -> Any:
+        K, vjp = kernel.value_and_vjp(X)
+        return vjp(loss(K, y)[1]).theta
+
+    times = []
+    for k in range(16):
+        X = np.random.default_rng(k).normal(size=(n_points, n_qubits))
+        times.append((_seconds(kernel, X), _seconds(gradient, X)))
+    times = times[1:]
+    tracemalloc.start()
+    found = gradient(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    _require(found.shape == (n_symbols,))
+    states = 16 * n_points * 2**n_qubits
+    return {
+        "gram": median(gram for gram, _ in times),
+        "gradient": median(both for _, both in times),
+        "ratio": median(both / gram for gram, both in times),
+        "extra": peak / states - 1,
+    }
+
+
+def _seconds(function: Callable[[Any], Any], X: Any) -> float:
+    start = time.perf_counter()
+    function(X)
+    return time.perf_counter() - start
+
+
 def _points(n_points: int, n_qubits: int) -> Any:
     import numpy as np
 
@@ -161,5 +230,5 @@ def _status(name: str) -> int:
 
 
 if __name__ == "__main__":
-    measurements = {"imports": _imports, "first": _first, "memory": _memory}
+    measurements = {"imports": _imports, "first": _first, "memory": _memory, "training": _training}
     print(json.dumps(measurements[sys.argv[1]](**json.loads(sys.argv[2]))))

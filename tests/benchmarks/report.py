@@ -112,6 +112,23 @@ def memory(measured: list[dict[str, Any]]) -> Table:
     return Table("Peak memory", header, rows, remarks)
 
 
+def training(measured: list[dict[str, float]]) -> Table:
+    """Return the table of what an alignment's gradient costs."""
+    rows = [
+        (
+            f"{entry['n_symbols']}",
+            seconds(entry["gram"]),
+            seconds(entry["gradient"]),
+            f"{entry['ratio']:.2f}",
+            f"{entry['extra']:.2f}",
+        )
+        for entry in measured
+    ]
+    header = ("parameters", "Gram matrix", "value and gradient", "ratio", "extra memory / states")
+    size = f"{measured[0]['n_points']} points × {measured[0]['n_qubits']} qubits"
+    return Table(f"Target alignment and its gradient, six layers, {size}", header, rows, [])
+
+
 def as_json(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome as plain data."""
     return asdict(outcome)

@@ -13,12 +13,15 @@ import cirq
 import numpy as np
 import pytest
 
+from qkernels import StatevectorEvaluator
+
 from . import outcomes, picture, reference, report, runner, works
 from .__main__ import main
 from .outcomes import Outcome, Record
 from .peers import OURS, PEERS, RATE
 from .peers.base import Job, Peer, bloch_vectors, fidelities, projected_gram
 from .peers.jax_job import equal_parts
+from .peers.ours import layered
 from .quiet import Watch
 from .worker import Order, Station
 from .works import GROUPS, Work
@@ -403,6 +406,26 @@ def test_memory_table_shows_shares_and_errors():
     assert "exit code -9" in table.remarks[0]
 
 
+def test_training_table_shows_what_a_gradient_costs():
+    entry = {"n_points": 9, "n_qubits": 2, "n_symbols": 12, "gram": 0.5, "gradient": 1.5}
+    table = report.training([entry | {"ratio": 3.0, "extra": 1.25}])
+    assert table.rows == [("12", "500 ms", "1.50 s", "3.00", "1.25")]
+
+
+@pytest.mark.parametrize("n_symbols", [12, 24, 240])
+def test_layered_circuits_have_shared_own_and_summed_symbols(n_symbols):
+    feature_map = layered(2, n_symbols)
+    assert feature_map.n_parameters == n_symbols
+    parameters = np.random.default_rng(0).standard_normal(n_symbols)
+    shifts = np.resize(parameters, 24) if n_symbols < 24 else parameters.reshape(24, -1).sum(axis=1)
+    overlaps = states_of(feature_map, parameters).conj() * states_of(layered(2, 24), shifts)
+    np.testing.assert_allclose(np.abs(overlaps.sum(axis=1)), 1.0, atol=1e-12)
+
+
+def states_of(feature_map, parameters):
+    return StatevectorEvaluator().statevectors(feature_map, [[0.3, -0.4], [1.0, 2.0]], parameters)
+
+
 def test_outcomes_become_json():
     found = json.loads(json.dumps(report.as_json(outcome_with_everything())))
     assert found["work"]["n_points"] == 5
@@ -438,5 +461,6 @@ def test_quick_suite_runs_and_saves(tmp_path, capsys):
     assert {entry["work"]["group"] for entry in found["works"]} == set(GROUPS) - set(works.FRESH)
     assert found["first"]["warm"] > 0
     assert len(found["memory"]) == 3
+    assert [entry["n_symbols"] for entry in found["training"]] == [12, 72, 720]
     assert (tmp_path / "works.png").exists()
     assert "times the time of qkernels" in capsys.readouterr().out

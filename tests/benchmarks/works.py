@@ -63,7 +63,7 @@ _TASKS = {
 GROWTH = ("points", "qubits")
 """The groups whose works are one series of growing size, drawn as curves."""
 
-FRESH = ("first", "memory")
+FRESH = ("first", "memory", "training")
 """The groups that start new processes of qkernels alone; `fresh.py` computes them."""
 
 GROUPS = ("zz", "hea", "projected", "overlaps", "gradient", *GROWTH, *FRESH)

@@ -41,7 +41,8 @@ class Qkernels(Peer):
         if work.feature_map == "zz":
             feature_map, parameters = qk.feature_maps.zz(work.n_qubits), None
         else:
-            feature_map, parameters = _layered(work.n_qubits), offsets(work.n_qubits).ravel()
+            parameters = offsets(work.n_qubits).ravel()
+            feature_map = layered(work.n_qubits, parameters.size)
 
         def embed(X):
             return evaluator.embed(feature_map, X, parameters)
@@ -74,20 +75,28 @@ def _alignment_gradient(kernel: Any, X: np.ndarray) -> np.ndarray:
     return -vjp(loss(K, labels(len(X)))[1]).theta
 
 
-def _layered(n_qubits: int) -> Any:
-    """Return the layered circuit as a feature map with its offsets as parameters."""
+def layered(n_qubits: int, n_symbols: int) -> Any:
+    """Return the layered circuit as a feature map with its offsets as parameters.
+
+    Fewer symbols than offsets are shared in turn; of more, each offset is the sum of several.
+    """
     import cirq
     import sympy
 
     import qkernels as qk
 
     x = sympy.symbols(f"x:{n_qubits}")
-    t = sympy.symbols(f"t:{LAYERS * n_qubits * 2}")
+    t = sympy.symbols(f"t:{n_symbols}")
+    n_offsets = LAYERS * n_qubits * 2
+    terms = max(1, n_symbols // n_offsets)
+    shifts = [
+        sum(t[k % len(t)] for k in range(i * terms, (i + 1) * terms)) for i in range(n_offsets)
+    ]
     qubits = cirq.LineQubit.range(n_qubits)
     circuit = cirq.Circuit()
     for layer in range(LAYERS):
         for q, qubit in enumerate(qubits):
             k = 2 * (layer * n_qubits + q)
-            circuit += [cirq.ry(x[q] + t[k])(qubit), cirq.rz(x[q] + t[k + 1])(qubit)]
+            circuit += [cirq.ry(x[q] + shifts[k])(qubit), cirq.rz(x[q] + shifts[k + 1])(qubit)]
         circuit += [cirq.CZ(qubits[i], qubits[j]) for i, j in ring(n_qubits)]
     return qk.FeatureMap(circuit, features=x, parameters=t)
