@@ -114,17 +114,19 @@ def fidelities_jacobian(a: PreparedStates, wrt: Sequence[Direction]) -> np.ndarr
     pairs = [(part, part) for part in a.parts]
     for k, others in _part_cotangents(pairs, ones, symmetric=True):
         component = compiled.components[k]
-        simulation = Simulation(component, angles, a.parts[k][0].dtype)
+        re, im = a.parts[k]
+        simulation = Simulation(component, angles, re.dtype)
+        states = re + 1j * im
+        overlaps = states.conj() @ states.T
         for p, rate in enumerate(rates):
-            states, changes = simulation.tangents(component.slots.push_forward(rate))
-            result[:, :, p] += others * _fidelity_rates(states, changes)
+            _, changes = simulation.tangents(component.slots.push_forward(rate))
+            result[:, :, p] += others * _fidelity_rates(states, overlaps, changes)
     return result
 
 
-def _fidelity_rates(states: Planes, changes: Planes) -> np.ndarray:
+def _fidelity_rates(states: np.ndarray, overlaps: np.ndarray, changes: Planes) -> np.ndarray:
     """Return d|o_ij|² = 2 Re conj(o_ij) (⟨da_i|a_j⟩ + ⟨a_i|da_j⟩)."""
-    a, da = states[0] + 1j * states[1], changes[0] + 1j * changes[1]
-    overlaps, half = a.conj() @ a.T, da.conj() @ a.T
+    half = (changes[0] + 1j * changes[1]).conj() @ states.T
     rates = 2 * np.real(overlaps.conj() * (half + half.conj().T))
     return rates * (1 - np.eye(len(rates)))
 
@@ -139,11 +141,8 @@ def expectations_jacobian(
 ) -> np.ndarray:
     """Return how fast expectation values of Pauli words change along each direction."""
     angles = compiled.angles(inputs, parameters)
-    result = np.empty((len(inputs), len(words.letters), len(wrt)))
-    for p, direction in enumerate(wrt):
-        rates = compiled.push_forward(inputs, parameters, *direction)
-        result[:, :, p] = measurement_rates(compiled, angles, rates, words, dtype)
-    return result
+    rates = [compiled.push_forward(inputs, parameters, *direction) for direction in wrt]
+    return measurement_rates(compiled, angles, rates, words, dtype)
 
 
 class _Side:

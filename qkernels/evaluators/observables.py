@@ -146,32 +146,35 @@ def pull_back_measurement(
 def measurement_rates(
     compiled: CompiledCircuit,
     angles: np.ndarray,
-    rates: np.ndarray,
+    rates: Sequence[np.ndarray],
     words: Words,
     dtype: np.dtype,
 ) -> np.ndarray:
-    """Return how fast the expectation values change, given how fast the angles do.
+    """Return how fast the expectation values change along some directions.
 
     Parameters
     ----------
     compiled, angles, words, dtype
         As `measure` takes them.
-    rates : ndarray of shape (n_points, n_angles)
+    rates : sequence of ndarray of shape (n_points, n_angles)
+        How fast the angles change along each direction.
 
     Returns
     -------
-    ndarray of shape (n_points, n_words)
+    ndarray of shape (n_points, n_words, n_directions)
     """
     values = np.tile(words.coefficients, (len(angles), 1))
-    changes = np.zeros_like(values)
+    changes = np.zeros((*values.shape, len(rates)))
     for part in factors(compiled, words):
         simulation = Simulation(part.component, angles, dtype)
         own = simulation.expectations(part.rows, part.scales)[:, part.columns]
-        slot_rates = part.component.slots.push_forward(rates)
-        own_change = simulation.expectation_rates(slot_rates, part.rows, part.scales)
-        # The product rule, one factor after another.
         there = part.observables
-        changes[:, there] = changes[:, there] * own + values[:, there] * own_change[:, part.columns]
+        # The product rule, one factor after another.
+        for p, rate in enumerate(rates):
+            slot_rates = part.component.slots.push_forward(rate)
+            own_change = simulation.expectation_rates(slot_rates, part.rows, part.scales)
+            added = values[:, there] * own_change[:, part.columns]
+            changes[:, there, p] = changes[:, there, p] * own + added
         values[:, there] *= own
     return changes
 

@@ -88,14 +88,13 @@ class Simulation:
     def pull_back(self, states: Planes, cotangents: Planes) -> np.ndarray:
         """Return the gradients by the slots, given those by the `overlap` states."""
         program = self._component.overlap
-        reverse = program.with_adjoint_matrices()
-        re, im = self._tables
+        reverse = self._reverse(program)
 
         def run(
             gradients: np.ndarray, starts: np.ndarray, blocks: np.ndarray, room: np.ndarray
         ) -> None:
             where = self._slots, blocks, room
-            adjoint.pull_back(gradients, starts, states, cotangents, *where, reverse, re, -im)
+            adjoint.pull_back(gradients, starts, states, cotangents, *where, *reverse)
 
         return self._rewind(run, program)
 
@@ -104,8 +103,7 @@ class Simulation:
     ) -> np.ndarray:
         """Return the gradients by the slots, given those by the values of Pauli words."""
         program = self._component.main
-        reverse = program.with_adjoint_matrices()
-        re, im = self._tables
+        reverse, _, reverse_im = self._reverse(program)
         weights = np.ascontiguousarray(weights * factors, self._dtype)
 
         def run(
@@ -120,14 +118,18 @@ class Simulation:
                 room,
                 self._initial,
                 program,
-                re,
-                im,
+                *self._tables,
                 reverse,
-                -im,
+                reverse_im,
                 words,
             )
 
         return self._rewind(run, program)
+
+    def _reverse(self, program: Program) -> tuple[Program, np.ndarray, np.ndarray]:
+        """Return what undoes a program: with adjoint matrices, and the conjugate tables."""
+        re, im = self._tables
+        return program.with_adjoint_matrices(), re, -im
 
     def _rewind(self, run: Callable[..., None], program: Program) -> np.ndarray:
         """Call a reverse loop on all blocks, then go back through what all points share."""
@@ -149,7 +151,6 @@ class Simulation:
     def _pull_back_prefix(self, cotangent: np.ndarray) -> np.ndarray:
         """Return the gradient by the slots, given that by the state that all points start from."""
         program = self._component.prefix
-        re, im = self._tables
         gradient = np.empty((1, self._slots.shape[1]))
         adjoint.pull_back(
             gradient,
@@ -159,9 +160,7 @@ class Simulation:
             self._slots[:1],
             np.array([0, 1]),
             self._room(program, 1, planes=COTANGENTS),
-            program.with_adjoint_matrices(),
-            re,
-            -im,
+            *self._reverse(program),
         )
         return gradient
 

@@ -29,22 +29,19 @@ from qkernels.loops.evolution import (
     fill_phases,
     fill_trigonometry,
     insert_zero,
+    rotation_sign,
     sine_row,
     turn,
+    turn_four,
 )
 from qkernels.loops.expectations import add_word_cotangent
 from qkernels.loops.jit import jit, run_workers
-from qkernels.loops.lanes import fill, load, parity, store, take_next
+from qkernels.loops.lanes import fill, load, store, take_next
 
 
 @jit
 def _add(gradient, slot, value):
     store(gradient, slot, load(gradient, slot) + value)
-
-
-@jit
-def _sign(psi, rotation, b):
-    return fill(psi, 1.0 - 2.0 * (parity(rotation[1] & b) ^ rotation[2]))
 
 
 @jit
@@ -64,7 +61,7 @@ def _undo_one(psi, cotangent, gradient, trig, r):
         s = load(trig, sine_row(r, b))
         a0, a1 = load(psi, b), load(psi, b ^ d)
         p0, p1 = load(cotangent, b), load(cotangent, b ^ d)
-        total = total + _sign(psi, r, b) * _torque(a0, a1, p0, p1)
+        total = total + rotation_sign(psi, r, b) * _torque(a0, a1, p0, p1)
         a0, a1 = turn(a0, a1, c, s)
         p0, p1 = turn(p0, p1, c, s)
         store(psi, b, a0)
@@ -72,18 +69,6 @@ def _undo_one(psi, cotangent, gradient, trig, r):
         store(cotangent, b, p0)
         store(cotangent, b ^ d, p1)
     _add(gradient, r[3], total)
-
-
-@jit
-def _turn_two(plane, b, d, e, c0, s0, c1, s1):
-    a0, a1 = turn(load(plane, b), load(plane, b ^ d), c0, s0)
-    a2, a3 = turn(load(plane, b ^ e), load(plane, b ^ d ^ e), c0, s0)
-    a0, a2 = turn(a0, a2, c1, s1)
-    a1, a3 = turn(a1, a3, c1, s1)
-    store(plane, b, a0)
-    store(plane, b ^ d, a1)
-    store(plane, b ^ e, a2)
-    store(plane, b ^ d ^ e, a3)
 
 
 @jit
@@ -100,10 +85,10 @@ def _undo_two(psi, cotangent, gradient, trig, r, s):
         p2, p3 = load(cotangent, b ^ e), load(cotangent, b ^ d ^ e)
         sum0 = _torque(a0, a1, p0, p1) + _torque(a2, a3, p2, p3)
         sum1 = _torque(a0, a2, p0, p2) + _torque(a1, a3, p1, p3)
-        total0 = total0 + _sign(psi, r, b) * sum0
-        total1 = total1 + _sign(psi, s, b) * sum1
-        _turn_two(psi, b, d, e, c0, s0, c1, s1)
-        _turn_two(cotangent, b, d, e, c0, s0, c1, s1)
+        total0 = total0 + rotation_sign(psi, r, b) * sum0
+        total1 = total1 + rotation_sign(psi, s, b) * sum1
+        turn_four(psi, b, d, e, c0, s0, c1, s1)
+        turn_four(cotangent, b, d, e, c0, s0, c1, s1)
     _add(gradient, r[3], total0)
     _add(gradient, s[3], total1)
 

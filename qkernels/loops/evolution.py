@@ -64,6 +64,25 @@ def turn(a, b, cosine, sine):
 
 
 @jit
+def rotation_sign(psi, rotation, b):
+    """Return 1 or -1 in all lanes: the sign with which `b` enters this rotation."""
+    return fill(psi, 1.0 - 2.0 * (parity(rotation[1] & b) ^ rotation[2]))
+
+
+@jit
+def turn_four(plane, b, d, e, c0, s0, c1, s1):
+    """Turn four amplitudes, in pairs that differ by d, then in pairs that differ by e."""
+    a0, a1 = turn(load(plane, b), load(plane, b ^ d), c0, s0)
+    a2, a3 = turn(load(plane, b ^ e), load(plane, b ^ d ^ e), c0, s0)
+    a0, a2 = turn(a0, a2, c1, s1)
+    a1, a3 = turn(a1, a3, c1, s1)
+    store(plane, b, a0)
+    store(plane, b ^ d, a1)
+    store(plane, b ^ e, a2)
+    store(plane, b ^ d ^ e, a3)
+
+
+@jit
 def _rotate_one(psi, trig, r):
     d, pivot = r[0], r[4]
     c = load(trig, 3 * r[3] + COS)
@@ -81,14 +100,7 @@ def _rotate_two(psi, trig, r, s):
     for k in range(psi.shape[0] >> 2):
         b = insert_zero(insert_zero(k, min(r[4], s[4])), max(r[4], s[4]))
         s0, s1 = load(trig, sine_row(r, b)), load(trig, sine_row(s, b))
-        a0, a1 = turn(load(psi, b), load(psi, b ^ d), c0, s0)
-        a2, a3 = turn(load(psi, b ^ e), load(psi, b ^ d ^ e), c0, s0)
-        a0, a2 = turn(a0, a2, c1, s1)
-        a1, a3 = turn(a1, a3, c1, s1)
-        store(psi, b, a0)
-        store(psi, b ^ d, a1)
-        store(psi, b ^ e, a2)
-        store(psi, b ^ d ^ e, a3)
+        turn_four(psi, b, d, e, c0, s0, c1, s1)
 
 
 @jit

@@ -23,10 +23,11 @@ from qkernels.loops.evolution import (
     fill_trigonometry,
     insert_zero,
     rotate,
+    rotation_sign,
 )
 from qkernels.loops.expectations import add_to, add_word_cotangent
 from qkernels.loops.jit import jit, run_workers
-from qkernels.loops.lanes import fill, load, parity, store, take_next
+from qkernels.loops.lanes import fill, load, store, take_next
 
 
 @jit
@@ -36,7 +37,7 @@ def _add_rotation_tangent(psi, tangent, rates, r):
     rate = load(rates, r[3])
     for k in range(psi.shape[0] >> 1):
         b = insert_zero(k, pivot)
-        signed = rate * fill(psi, 1.0 - 2.0 * (parity(r[1] & b) ^ r[2]))
+        signed = rate * rotation_sign(psi, r, b)
         low, high = load(psi, b), load(psi, b ^ d)
         store(tangent, b, load(tangent, b) - signed * high)
         store(tangent, b ^ d, load(tangent, b ^ d) + signed * low)
