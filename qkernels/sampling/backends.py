@@ -1,0 +1,164 @@
+"""Where circuits run: the protocol of a job backend, and any `cirq.Sampler` as one.
+
+What lives here: `Chunk`, what is sent at once; `Backend`, the four calls that a run is made of;
+and `SamplerBackend`. What is bought, when, and what becomes of a call that failed is decided in
+`execution`; vendors' job queues are in `google` and `ionq`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import cirq
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """One parametrised circuit and some points of it: what is sent in one call.
+
+    Attributes
+    ----------
+    circuit : cirq.FrozenCircuit
+        It ends with its only measurement; every symbol stands alone, never in an expression.
+    sweep : cirq.Sweep
+        One assignment of all symbols for each point.
+    repetitions : int
+        How often each point is measured.
+    """
+
+    circuit: cirq.FrozenCircuit
+    sweep: cirq.Sweep
+    repetitions: int
+
+
+class NotSubmitted(RuntimeError):
+    """A submission that has certainly not been run, and costs nothing.
+
+    Backends raise it, from the error that they met, when they know so: the points are then bought
+    by the next run. After any other error it is unknown whether they were run.
+    """
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A queue of jobs: submit today, collect tomorrow, from another process if need be.
+
+    Two optional attributes: `identity`, a text that tells this device from others, by which
+    counts are kept apart (else the class's name), and `calibration`, a text that tells in which
+    state the device is now (else none).
+    """
+
+    def submit(self, chunk: Chunk, token: str) -> str:
+        """Send a chunk, and return a reference under which its results can be fetched.
+
+        `token` is unique to the submission: a backend that keeps it can look it up later, and may
+        refuse to take the same token twice.
+        """
+
+    def status(self, reference: str) -> str:
+        """Return "done", "failed" (it gave no results and never will) or "waiting"."""
+
+    def fetch(self, reference: str) -> Sequence[cirq.Result]:
+        """Return the results of a submission that is done, one for each point, in order."""
+
+    def lookup(self, token: str) -> str | None:
+        """Return the reference of the submission with this token, None if there is none.
+
+        Raises
+        ------
+        NotImplementedError
+            If the backend cannot know.
+        """
+
+
+class SamplerBackend:
+    """Any `cirq.Sampler` as a backend: `submit` runs the chunk and waits for its results.
+
+    Results live in this process until they are fetched, and nothing can be looked up: when a
+    process is killed inside a call, nobody knows whether the chunk was run.
+
+    Parameters
+    ----------
+    sampler : cirq.Sampler
+    identity : str, optional
+        Tells this device from others; made of the sampler's class and, where it has one, its
+        JSON when left out. Two noisy simulators that cannot be written as JSON are told apart
+        by their class only, so name them.
+
+    Raises
+    ------
+    TypeError
+        If `sampler` is not a `cirq.Sampler`.
+    """
+
+    def __init__(self, sampler: cirq.Sampler, *, identity: str | None = None) -> None:
+        if not isinstance(sampler, cirq.Sampler):
+            raise TypeError(f"sampler: expected a cirq.Sampler, got {sampler!r}")
+        self.sampler = sampler
+        self.identity = _identity(sampler) if identity is None else identity
+        self._results: dict[str, Sequence[cirq.Result]] = {}
+
+    def submit(self, chunk: Chunk, token: str) -> str:
+        """Run the chunk; return its token as the reference of the results."""
+        try:
+            results = self.sampler.run_sweep(chunk.circuit, chunk.sweep, chunk.repetitions)
+        except BaseException as error:
+            # A simulator of this process keeps nothing and costs nothing.
+            if isinstance(self.sampler, cirq.SimulatesSamples) and isinstance(error, Exception):
+                raise NotSubmitted(f"{type(error).__name__}: {error}") from error
+            raise
+        self._results[token] = results
+        return token
+
+    def status(self, reference: str) -> str:
+        """Return "done" for results of this process, "failed" for all others."""
+        return "done" if reference in self._results else "failed"
+
+    def fetch(self, reference: str) -> Sequence[cirq.Result]:
+        """Hand out results, once.
+
+        Raises
+        ------
+        LookupError
+            If they were another process's, or were handed out before.
+        """
+        return self._results.pop(reference)
+
+    def lookup(self, token: str) -> str | None:
+        """Raise NotImplementedError: a bare sampler cannot be asked what it has run."""
+        raise NotImplementedError(f"{type(self.sampler).__name__} cannot look up submissions")
+
+
+def as_backend(backend: Any) -> Backend:
+    """Return a backend, wrapping a `cirq.Sampler`.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if isinstance(backend, cirq.Sampler):
+        return SamplerBackend(backend)
+    if isinstance(backend, type) or not isinstance(backend, Backend):
+        raise TypeError(
+            "backend: expected None, a cirq.Sampler, or an object with the methods submit, status, "
+            f"fetch and lookup, got {backend!r}"
+        )
+    return backend
+
+
+def identity_of(backend: Backend) -> str:
+    """Return the text by which a backend's counts are kept apart from others'."""
+    return str(getattr(backend, "identity", type(backend).__name__))
+
+
+def _identity(sampler: cirq.Sampler) -> str:
+    name = type(sampler).__name__
+    try:
+        content = cirq.to_json(sampler)
+    except (TypeError, ValueError):
+        return name
+    return f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
