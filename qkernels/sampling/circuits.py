@@ -159,8 +159,8 @@ def second_copy(qubits: tuple[cirq.Qid, ...]) -> tuple[cirq.Qid, ...]:
         shift = qubits[-1].x - qubits[0].x + 1  # type: ignore[attr-defined]
         return tuple(qubit + shift for qubit in qubits)  # type: ignore[operator]
     if all(isinstance(qubit, cirq.GridQubit) for qubit in qubits):
-        shift = qubits[-1].row - qubits[0].row + 1  # type: ignore[attr-defined]
-        return tuple(qubit + (shift, 0) for qubit in qubits)  # type: ignore[operator]
+        down = (qubits[-1].row - qubits[0].row + 1, 0)  # type: ignore[attr-defined]
+        return tuple(qubit + down for qubit in qubits)  # type: ignore[operator]
     return tuple(cirq.NamedQubit(f"{qubit} copy") for qubit in qubits)
 
 

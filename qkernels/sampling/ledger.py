@@ -1,0 +1,420 @@
+"""The ledger: what was bought of which points, in which state each submission is, what came back.
+
+What lives here: `Ledger`, every question that a run asks of it and every change of state, each in
+one transaction. When what is bought is decided in `execution`; the tables are in `database`, and
+the exchange of counts with others in `exchange`.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cirq
+import numpy as np
+
+from qkernels.sampling.counts import Counts
+from qkernels.sampling.database import STATES, Database, find_database, open_database
+from qkernels.sampling.programs import Program
+from qkernels.sampling.submissions import OPEN, Holdings, Submission, Summary
+
+_SUBMISSION = (
+    "submission, token, state, n_points, submissions.repetitions, backend, reference, owner, "
+    "message, created"
+)
+
+
+class Ledger:
+    """A record of every submission and every count, which survives any crash.
+
+    A point is a circuit with values for its symbols on one backend. Whatever has been asked for
+    is never bought again, by this process or another; repetitions add up.
+
+    Parameters
+    ----------
+    path : str or path-like, optional
+        An SQLite file; several processes of one machine may use it at the same time. Without it
+        the ledger is kept in memory and shared by all copies within this process.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a ledger, is damaged, or was written by another version.
+    FileNotFoundError
+        If its folder does not exist.
+
+    Examples
+    --------
+    >>> from qkernels.sampling.ledger import Ledger
+    >>> print(Ledger().summary())
+    0 points of 0 circuits
+    submissions: none
+    repetitions: 0
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.path = None if path is None else Path(path).resolve()
+        self._name = open_database(self.path).name
+
+    @property
+    def _database(self) -> Database:
+        found = open_database(self.path) if self.path else find_database(self._name)
+        if found is None:
+            raise RuntimeError(
+                "this ledger is kept in the memory of another process, which alone can use it: "
+                "give Ledger a path, and processes share it"
+            )
+        return found
+
+    @property
+    def name(self) -> str:
+        """A text that no other ledger has."""
+        return self._name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ledger) and self._name == other._name
+
+    def __hash__(self) -> int:
+        return hash(self._name)
+
+    def __copy__(self) -> Ledger:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Ledger:
+        return self
+
+    def __reduce__(self) -> tuple:
+        return _restored, (self.path, self._name)
+
+    def __repr__(self) -> str:
+        return f"Ledger({str(self.path)!r})" if self.path else "Ledger()"
+
+    # -- Questions
+
+    def summary(self) -> Summary:
+        """Return what the ledger holds, in numbers; it prints as a few lines."""
+        with self._database.reading() as run:
+            (programs,) = run("SELECT count(*) FROM programs").fetchone()
+            (points,) = run("SELECT count(DISTINCT point) FROM counts").fetchone()
+            states = dict(run("SELECT state, count(*) FROM submissions GROUP BY state").fetchall())
+            repetitions, cost = _spent(run)
+        return Summary(programs, points, {s: states.get(s, 0) for s in STATES}, repetitions, cost)
+
+    def submissions(self, *states: str) -> list[Submission]:
+        """Return the submissions, of some states only if any are given, the oldest first."""
+        wanted = states or STATES
+        with self._database.reading() as run:
+            rows = run(
+                f"SELECT {_SUBMISSION} FROM submissions WHERE state IN ({_marks(wanted)}) "
+                "ORDER BY submission",
+                wanted,
+            ).fetchall()
+        return [Submission(*row) for row in rows]
+
+    def submission(self, number: int) -> Submission:
+        """Return one submission.
+
+        Raises
+        ------
+        LookupError
+            If there is none of this number.
+        """
+        with self._database.reading() as run:
+            row = run(
+                f"SELECT {_SUBMISSION} FROM submissions WHERE submission = ?", (number,)
+            ).fetchone()
+        if row is None:
+            raise LookupError(f"expected the number of a submission of {self!r}, got {number!r}")
+        return Submission(*row)
+
+    def spent(self) -> tuple[int, float]:
+        """Return the repetitions that may have been charged, and their price."""
+        with self._database.reading() as run:
+            return _spent(run)
+
+    def backends(self, program: Program) -> list[str]:
+        """Return the identities of the backends that a program was sent to."""
+        with self._database.reading() as run:
+            rows = run(
+                "SELECT DISTINCT backend FROM submissions JOIN programs USING (program) "
+                "WHERE key = ? ORDER BY backend",
+                (program.key,),
+            ).fetchall()
+        return [backend for (backend,) in rows]
+
+    def holdings(self, keys: Sequence[bytes]) -> Holdings:
+        """Return what the ledger has, and what is on its way, of some points."""
+        with self._database.reading() as run:
+            return _holdings(run, keys)
+
+    def counts(self, keys: Sequence[bytes], n_bits: int) -> list[Counts | None]:
+        """Return all that was counted at each point; None where nothing was.
+
+        Raises
+        ------
+        ValueError
+            If what is stored cannot be read.
+        """
+        parts: list[list[Counts]] = [[] for _ in keys]
+        with self._database.reading() as run:
+            _select(run, keys)
+            rows = run(
+                "SELECT position, outcomes, numbers FROM wanted JOIN points USING (key) "
+                "JOIN counts USING (point) ORDER BY position, submission"
+            )
+            for position, outcomes, numbers in rows:
+                parts[position].append(Counts.from_bytes(outcomes, numbers, n_bits))
+        return [Counts.total(found) if found else None for found in parts]
+
+    def calibrations(self, keys: Sequence[bytes]) -> dict[str, int]:
+        """Return how many of the points were measured in each calibration of the device."""
+        with self._database.reading() as run:
+            _select(run, keys)
+            rows = run(
+                "SELECT calibration, count(DISTINCT point) FROM wanted JOIN points USING (key) "
+                "JOIN counts USING (point) JOIN submissions USING (submission) "
+                "WHERE calibration IS NOT NULL GROUP BY calibration"
+            ).fetchall()
+        return dict(rows)
+
+    def provenance(self, keys: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Return backend, calibration, times and software of the submissions of some points."""
+        names = ("submission", "backend", "calibration", "created", "updated", "software")
+        with self._database.reading() as run:
+            _select(run, keys)
+            rows = run(
+                f"SELECT DISTINCT {', '.join(names)} FROM wanted JOIN points USING (key) "
+                "JOIN counts USING (point) JOIN submissions USING (submission) ORDER BY submission"
+            ).fetchall()
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def is_alive(self, submission: Submission) -> bool:
+        """Tell whether the process that works on a submission still runs."""
+        return self._database.is_alive(submission.owner)
+
+    def is_mine(self, submission: Submission) -> bool:
+        """Tell whether this process works on a submission."""
+        return self._database.owner == submission.owner
+
+    def points_of(self, submission: Submission) -> tuple[list[bytes], np.ndarray]:
+        """Return keys and values, (n_points, n_symbols), of a submission's points, in order."""
+        with self._database.reading() as run:
+            rows = run(
+                "SELECT key, parameters FROM tasks JOIN points USING (point) "
+                "WHERE submission = ? ORDER BY position",
+                (submission.number,),
+            ).fetchall()
+        keys = [key for key, _ in rows]
+        return keys, np.array([np.frombuffer(values, "<f8") for _, values in rows])
+
+    def program_key(self, submission: Submission) -> bytes:
+        """Return the key of a submission's program."""
+        with self._database.reading() as run:
+            (key,) = run(
+                "SELECT key FROM programs JOIN submissions USING (program) WHERE submission = ?",
+                (submission.number,),
+            ).fetchone()
+        return key
+
+    # -- Changes
+
+    def plan(
+        self,
+        program: Program,
+        backend: str,
+        keys: Sequence[bytes],
+        values: np.ndarray,
+        *,
+        wanted: int,
+        repetitions: int,
+        cost: float = 0.0,
+        limits: tuple[float, float] = (np.inf, np.inf),
+    ) -> Submission | None:
+        """Take on the points that still lack so many repetitions; None if there are none.
+
+        Two processes that ask for the same point at the same time do not both get it.
+
+        Parameters
+        ----------
+        program : Program
+        backend : str
+            Identity of the backend.
+        keys, values
+            The points: their keys, and an ndarray of shape (n_points, n_symbols).
+        wanted : int
+            Repetitions that each point is to have.
+        repetitions : int
+            Repetitions to send; points that lack another number are left out.
+        cost : float, default=0.0
+            Price of a point.
+        limits : pair of float
+            The most repetitions, and the highest price, that the ledger may have spent after this.
+
+        Raises
+        ------
+        OverflowError
+            If a limit would be passed.
+        """
+        with self._database.transaction() as run:
+            held = _holdings(run, keys)
+            rows = np.flatnonzero(wanted - held.asked - held.coming == repetitions)
+            if not len(rows):
+                return None
+            spent = _spent(run)
+            price = (len(rows) * repetitions, len(rows) * cost)
+            if any(s + p > limit for s, p, limit in zip(spent, price, limits, strict=True)):
+                raise OverflowError
+            now, token = _now(), uuid.uuid4().hex
+            number = run(
+                "INSERT INTO submissions (token, program, backend, repetitions, n_points, cost, "
+                "state, owner, created, updated, software) "
+                "VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?)",
+                (
+                    *(token, _program(run, program), backend, repetitions, len(rows), price[1]),
+                    *(self._database.owner, now, now, f"cirq {cirq.__version__}"),
+                ),
+            ).lastrowid
+            for position, row in enumerate(rows.tolist()):
+                point = _point(run, keys[row], values[row])
+                run("INSERT INTO tasks VALUES (?, ?, ?)", (number, position, point))
+        return self.submission(number)
+
+    def change(
+        self,
+        submission: Submission,
+        state: str,
+        *,
+        reference: str | None = None,
+        message: str | None = None,
+        calibration: str | None = None,
+        spent: bool = True,
+        own: bool = False,
+    ) -> bool:
+        """Go on to another state, unless another process has done so; tell whether it was done.
+
+        Parameters
+        ----------
+        submission : Submission
+            As it was last seen: state and owner must still be the same.
+        state : str
+        reference, message, calibration : str, optional
+            Kept as they are if left out.
+        spent : bool, default=True
+            Whether it may have been charged.
+        own : bool, default=False
+            Whether this process takes it over.
+        """
+        with self._database.transaction() as run:
+            owner = self._database.owner if own else submission.owner
+            changed = run(
+                "UPDATE submissions SET state = ?, reference = coalesce(?, reference), "
+                "message = coalesce(?, message), calibration = coalesce(?, calibration), "
+                "spent = ?, owner = ?, updated = ? "
+                "WHERE submission = ? AND state = ? AND owner = ?",
+                (
+                    *(state, reference, message, calibration, int(spent), owner, _now()),
+                    *(submission.number, submission.state, submission.owner),
+                ),
+            )
+            return changed.rowcount == 1
+
+    def finish(self, submission: Submission, counts: Iterable[Counts]) -> None:
+        """Keep the counts of all points of a submission, in order, unless they are here already."""
+        with self._database.transaction() as run:
+            (state,) = run(
+                "SELECT state FROM submissions WHERE submission = ?", (submission.number,)
+            ).fetchone()
+            if state == "done":
+                return
+            points = run(
+                "SELECT point FROM tasks WHERE submission = ? ORDER BY position",
+                (submission.number,),
+            ).fetchall()
+            for (point,), counted in zip(points, counts, strict=True):
+                run(
+                    "INSERT INTO counts VALUES (?, ?, ?, ?)",
+                    (point, submission.number, *counted.to_bytes()),
+                )
+            run(
+                "UPDATE submissions SET state = 'done', spent = 1, updated = ? WHERE submission = ?",
+                (_now(), submission.number),
+            )
+
+    def keep_map(self, digest: bytes, text: str) -> None:
+        """Keep the JSON of a feature map, by which prepared points find it again."""
+        with self._database.transaction() as run:
+            run("INSERT OR IGNORE INTO feature_maps VALUES (?, ?)", (digest, text))
+
+    def find_map(self, digest: bytes) -> str | None:
+        """Return the JSON of a feature map, None if the ledger has not seen it."""
+        with self._database.reading() as run:
+            row = run("SELECT json FROM feature_maps WHERE digest = ?", (digest,)).fetchone()
+        return row[0] if row else None
+
+
+def _restored(path: Path | None, name: str) -> Ledger:
+    if path is not None:
+        return Ledger(path)
+    ledger = object.__new__(Ledger)
+    ledger.path, ledger._name = None, name
+    return ledger
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _spent(run: Any) -> tuple[int, float]:
+    return run(
+        "SELECT coalesce(sum(n_points * repetitions), 0), coalesce(sum(cost), 0.0) "
+        "FROM submissions WHERE spent"
+    ).fetchone()
+
+
+def _select(run: Any, keys: Sequence[bytes]) -> None:
+    """Fill a table of this connection with the keys that are asked for."""
+    run("CREATE TEMP TABLE IF NOT EXISTS wanted (position INTEGER PRIMARY KEY, key BLOB NOT NULL)")
+    run("DELETE FROM wanted")
+    for entry in enumerate(keys):
+        run("INSERT INTO wanted VALUES (?, ?)", entry)
+
+
+def _holdings(run: Any, keys: Sequence[bytes]) -> Holdings:
+    _select(run, keys)
+    asked = np.zeros((2, len(keys)), dtype=np.int64)
+    rows = run(
+        "SELECT position, state IN ('done', 'cancelled'), repetitions FROM wanted "
+        "JOIN points USING (key) JOIN tasks USING (point) JOIN submissions USING (submission) "
+        "WHERE state != 'failed'"
+    )
+    for position, closed, repetitions in rows:
+        asked[1 - closed, position] += repetitions
+    found = run(
+        f"SELECT DISTINCT {_SUBMISSION} FROM wanted JOIN points USING (key) "
+        "JOIN tasks USING (point) JOIN submissions USING (submission) "
+        f"WHERE state IN ({_marks(OPEN)}) ORDER BY submission",
+        OPEN,
+    ).fetchall()
+    return Holdings(asked[0], asked[1], tuple(Submission(*row) for row in found))
+
+
+def _program(run: Any, program: Program) -> int:
+    run(
+        "INSERT OR IGNORE INTO programs (key, text, n_bits) VALUES (?, ?, ?)",
+        (program.key, program.text, program.n_bits),
+    )
+    return run("SELECT program FROM programs WHERE key = ?", (program.key,)).fetchone()[0]
+
+
+def _point(run: Any, key: bytes, values: np.ndarray) -> int:
+    parameters = np.asarray(values + 0.0, dtype="<f8").tobytes()
+    run("INSERT OR IGNORE INTO points (key, parameters) VALUES (?, ?)", (key, parameters))
+    return run("SELECT point FROM points WHERE key = ?", (key,)).fetchone()[0]
