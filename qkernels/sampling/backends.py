@@ -59,7 +59,13 @@ class Backend(Protocol):
         """
 
     def status(self, reference: str) -> str:
-        """Return "done", "failed" (it gave no results and never will) or "waiting"."""
+        """Return "done", "failed" (it gave no results and never will) or "waiting".
+
+        Raises
+        ------
+        LookupError
+            If the backend does not know the reference.
+        """
 
     def fetch(self, reference: str) -> Sequence[cirq.Result]:
         """Return the results of a submission that is done, one for each point, in order."""
@@ -114,8 +120,10 @@ class SamplerBackend:
         return token
 
     def status(self, reference: str) -> str:
-        """Return "done" for results of this process, "failed" for all others."""
-        return "done" if reference in self._results else "failed"
+        """Return "done"; raise LookupError for results that are not in this process."""
+        if reference not in self._results:
+            raise LookupError(f"the results {reference!r} were kept by a process that has ended")
+        return "done"
 
     def fetch(self, reference: str) -> Sequence[cirq.Result]:
         """Hand out results, once.

@@ -156,7 +156,7 @@ def second_copy(qubits: tuple[cirq.Qid, ...]) -> tuple[cirq.Qid, ...]:
     Qubits that are neither on one line nor on one grid get named copies.
     """
     if all(isinstance(qubit, cirq.LineQubit) for qubit in qubits):
-        shift = qubits[-1].x - qubits[0].x + 1  # type: ignore[attr-defined]
+        shift = qubits[-1].x - qubits[0].x + 1
         return tuple(qubit + shift for qubit in qubits)  # type: ignore[operator]
     if all(isinstance(qubit, cirq.GridQubit) for qubit in qubits):
         down = (qubits[-1].row - qubits[0].row + 1, 0)  # type: ignore[attr-defined]
@@ -172,11 +172,11 @@ def _measured(
     if target is not None:
         circuit = target.compile(circuit)
     program, table = canonical_program(circuit)
-    columns = tuple(
+    first, second = (
         tuple(int(name[4:]) for name in table.symbols if name[3] == letter) for letter in "xy"
     )
-    names = [f"qk_{c}{k}" for c, half in zip("xy", columns, strict=True) for k in half]
-    return MeasuredMap(program, ExpressionTable(tuple(names), table.expressions), columns)
+    names = *(f"qk_x{k}" for k in first), *(f"qk_y{k}" for k in second)
+    return MeasuredMap(program, ExpressionTable(names, table.expressions), (first, second))
 
 
 def _prepared(feature_map: FeatureMap, letter: str) -> cirq.Circuit:

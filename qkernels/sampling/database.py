@@ -62,11 +62,17 @@ class Database:
     ----------
     path : Path or None
         None is a database in memory.
+
+    Attributes
+    ----------
+    turn : RLock
+        Held by the thread of this process that buys.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self.turn = threading.RLock()
         self._connection = _connect(path)
         self._owners = None if path is None else Owners(path.with_name(path.name + "-owners"))
         with self.transaction() as run:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,11 @@ class Ledger:
     def name(self) -> str:
         """A text that no other ledger has."""
         return self._name
+
+    @property
+    def turn(self) -> AbstractContextManager:
+        """A lock by which threads of this process take turns with buying."""
+        return self._database.turn
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ledger) and self._name == other._name
@@ -340,7 +346,8 @@ class Ledger:
                     (point, submission.number, *counted.to_bytes()),
                 )
             run(
-                "UPDATE submissions SET state = 'done', spent = 1, updated = ? WHERE submission = ?",
+                "UPDATE submissions SET state = 'done', spent = 1, updated = ? "
+                "WHERE submission = ?",
                 (_now(), submission.number),
             )
 

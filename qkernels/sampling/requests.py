@@ -1,0 +1,174 @@
+"""Which points a result needs: pairs of states, or states and measurement settings.
+
+What lives here: `Request`, the distinct points of one measured map with the repetitions that each
+is to have, and the functions that make one for a Gram matrix and for expectation values. Points
+are named by pairs of rows, so that half a million of them are two columns of integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from qkernels.sampling.circuits import MeasuredMap, turns
+
+# Values of so many points are computed at once.
+_BLOCK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """Distinct points of one measured map.
+
+    Attributes
+    ----------
+    measured : MeasuredMap
+    first, second : ndarray of shape (n_first, n_columns), (n_second, n_columns)
+        What the halves of points are taken from.
+    pairs : ndarray of shape (n_points, 2), int
+        The rows of first and second half of each point.
+    repetitions : ndarray of shape (n_points,), int
+        How often each is to be measured in all.
+    """
+
+    measured: MeasuredMap
+    first: np.ndarray
+    second: np.ndarray
+    pairs: np.ndarray
+    repetitions: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, rows: np.ndarray) -> Request:
+        return replace(self, pairs=self.pairs[rows], repetitions=self.repetitions[rows])
+
+    @cached_property
+    def _keys(self) -> dict[str, list[bytes]]:
+        return {}
+
+    def values(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Return the values of the program's symbols at some points, (n_points, n_symbols)."""
+        first, second = self.pairs[rows].T
+        return self.measured.values(self.first[first], self.second[second])
+
+    def keys(self, identity: str) -> list[bytes]:
+        """Return the key of each point on a backend."""
+        if identity not in self._keys:
+            blocks = (slice(i, i + _BLOCK) for i in range(0, len(self), _BLOCK))
+            program = self.measured.program
+            self._keys[identity] = [
+                key for rows in blocks for key in program.point_keys(self.values(rows), identity)
+            ]
+        return self._keys[identity]
+
+    def asking_for(self, repetitions: np.ndarray) -> Request:
+        """Return the same points with other repetitions."""
+        found = replace(self, repetitions=repetitions)
+        found._keys.update(self._keys)
+        return found
+
+
+class GramRequest(NamedTuple):
+    """The points of a Gram matrix, and where each entry finds its own.
+
+    Attributes
+    ----------
+    request : Request
+    entries : ndarray of shape (n_rows, n_columns), int
+        The point of each entry; -1 where a state meets itself and that is not measured.
+    rows, columns : ndarray of shape (n_rows,), (n_columns,), or None
+        The points that measure each state against itself, where they were asked for.
+    """
+
+    request: Request
+    entries: np.ndarray
+    rows: np.ndarray | None
+    columns: np.ndarray | None
+
+
+def request_fidelities(
+    measured: MeasuredMap,
+    a: np.ndarray,
+    b: np.ndarray | None,
+    repetitions: int,
+    *,
+    measure_diagonal: bool,
+    with_diagonals: bool,
+) -> GramRequest:
+    """Return the points of a Gram matrix; a pair and its reverse are one point.
+
+    Parameters
+    ----------
+    measured : MeasuredMap
+        Of the inversion or the Bell circuit.
+    a, b : ndarray of shape (n_points, n_angles)
+        Angles of the states; b None is the symmetric case.
+    repetitions : int
+    measure_diagonal : bool
+        Whether entries of equal states are measured.
+    with_diagonals : bool
+        Whether each state is measured against itself, also where the matrix has no such entry.
+    """
+    stacked = a if b is None else np.concatenate([a, b])
+    # Sorted rows: the order within a pair does not depend on the other points. -0.0 is 0.0.
+    states, where = np.unique(stacked + 0.0, axis=0, return_inverse=True)
+    where = where.ravel()
+    rows, columns = where[: len(a)], where if b is None else where[len(a) :]
+    low = np.minimum.outer(rows, columns)
+    codes = low * len(states) + np.maximum.outer(rows, columns)
+    diagonal = np.unique(where) * (len(states) + 1) if with_diagonals else np.empty(0, int)
+    wanted = codes[(rows[:, np.newaxis] != columns) | measure_diagonal]
+    distinct = np.unique(np.concatenate([wanted, diagonal]))
+    pairs = np.stack(np.divmod(distinct, len(states)), axis=1)
+
+    def place(code: np.ndarray) -> np.ndarray:
+        return np.searchsorted(distinct, code)
+
+    entries = np.where(np.isin(codes, distinct), place(codes), -1)
+    if not measure_diagonal:
+        entries[rows[:, np.newaxis] == columns] = -1
+    request = Request(measured, states, states, pairs, np.full(len(pairs), repetitions))
+    if not with_diagonals:
+        return GramRequest(request, entries, None, None)
+    own = [place(found * (len(states) + 1)) for found in (rows, columns)]
+    return GramRequest(request, entries, own[0], own[1])
+
+
+class TomographyRequest(NamedTuple):
+    """The points that expectation values need.
+
+    Attributes
+    ----------
+    request : Request
+    rows : ndarray of shape (n_points, n_settings), int
+        The point of each state in each setting.
+    """
+
+    request: Request
+    rows: np.ndarray
+
+
+def request_tomography(
+    measured: MeasuredMap, angles: np.ndarray, settings: np.ndarray, repetitions: int
+) -> TomographyRequest:
+    """Return the points that measure each state in each setting.
+
+    Parameters
+    ----------
+    measured : MeasuredMap
+        Of the tomography circuit.
+    angles : ndarray of shape (n_points, n_angles)
+    settings : ndarray of shape (n_settings, n_qubits), int
+        0, 1, 2 for X, Y, Z.
+    repetitions : int
+    """
+    states, where = np.unique(angles + 0.0, axis=0, return_inverse=True)
+    n = len(settings)
+    codes = np.arange(len(states) * n)
+    pairs = np.stack(np.divmod(codes, n), axis=1)
+    request = Request(measured, states, turns(settings), pairs, np.full(len(pairs), repetitions))
+    return TomographyRequest(request, where.reshape(-1, 1) * n + np.arange(n))
