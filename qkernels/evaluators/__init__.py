@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import functools
 
-from qkernels.evaluators.base import DifferentiableEvaluator, Evaluator, Prepared
+from qkernels.evaluators.base import (
+    DifferentiableEvaluator,
+    Evaluator,
+    Prepared,
+    SampledEvaluator,
+)
 from qkernels.evaluators.gradients import Direction, Gradient
 from qkernels.evaluators.statevector import StatevectorEvaluator
 
@@ -14,6 +19,7 @@ __all__ = [
     "Evaluator",
     "Gradient",
     "Prepared",
+    "SampledEvaluator",
     "StatevectorEvaluator",
     "default_evaluator",
 ]

@@ -1,8 +1,8 @@
 """The seam between kernels and the ways to compute them.
 
-A kernel says what is compared; an evaluator says how. What lives here: the two protocols,
-`Prepared` (points made ready, O(N) work) and `Evaluator` (which prepares points and compares
-them, O(N²) work). No computing lives here.
+A kernel says what is compared; an evaluator says how. What lives here: the protocols,
+`Prepared` (points made ready, O(N) work), `Evaluator` (which prepares points and compares them,
+O(N²) work), and what some evaluators have beside it. No computing lives here.
 """
 
 from __future__ import annotations
@@ -75,6 +75,31 @@ class Evaluator(Protocol):
 
     def fingerprint(self) -> str:
         """Return a text that changes whenever the computed numbers could change."""
+
+
+@runtime_checkable
+class SampledEvaluator(Evaluator, Protocol):
+    """An evaluator whose numbers are estimated: they have errors, and a diagonal that is not 1."""
+
+    @property
+    def unbiased_distances(self) -> bool:
+        """Whether a projected kernel is to take shot noise out of its distances."""
+
+    def self_fidelities(self, a: Any) -> np.ndarray:
+        """Return the diagonal of `fidelities(a)`, of shape (len(a),), without the rest."""
+
+    def expectation_covariances(
+        self,
+        feature_map: FeatureMap,
+        inputs: np.ndarray,
+        parameters: np.ndarray | None = None,
+        *,
+        observables: Sequence[cirq.PauliString],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return expectation values, and the covariances of their errors.
+
+        Their shapes are (n_points, n_observables) and (n_points, n_observables, n_observables).
+        """
 
 
 @runtime_checkable

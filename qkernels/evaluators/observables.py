@@ -29,15 +29,15 @@ class Words(NamedTuple):
     coefficients: tuple[float, ...]
 
 
-def read_words(compiled: CompiledCircuit, observables: Sequence[cirq.PauliString]) -> Words:
-    """Return Pauli strings as words on a compiled circuit.
+def read_words(qubits: Sequence[cirq.Qid], observables: Sequence[cirq.PauliString]) -> Words:
+    """Return Pauli strings as words on a feature map's qubits.
 
     Raises
     ------
     TypeError, ValueError
         If one is not a Pauli string, is on another qubit, or is not Hermitian.
     """
-    letters = tuple(_letters(compiled, observable) for observable in observables)
+    letters = tuple(_letters(qubits, observable) for observable in observables)
     return Words(letters, tuple(complex(o.coefficient).real for o in observables))
 
 
@@ -179,13 +179,13 @@ def measurement_rates(
     return changes
 
 
-def _letters(compiled: CompiledCircuit, observable: cirq.PauliString) -> Word:
+def _letters(qubits: Sequence[cirq.Qid], observable: cirq.PauliString) -> Word:
     """Return the letter on each of the feature map's qubits, by its place."""
     if not isinstance(observable, cirq.PauliString):
         raise TypeError(f"expected a cirq.PauliString as observable, got {observable!r}")
     if abs(complex(observable.coefficient).imag) > 1e-12:
         raise ValueError(f"expected a real coefficient, got {observable.coefficient} {observable}")
-    places = {qubit: place for place, qubit in enumerate(compiled.feature_map.qubits)}
+    places = {qubit: place for place, qubit in enumerate(qubits)}
     if unknown := [qubit for qubit in observable.qubits if qubit not in places]:
         raise ValueError(
             f"expected observables on the feature map's qubits {list(map(str, places))}, "

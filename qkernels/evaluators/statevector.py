@@ -315,7 +315,7 @@ class StatevectorEvaluator:
         """
         inputs, values = _points(inputs), _values(parameters)
         compiled = compile_feature_map(feature_map)
-        words = read_words(compiled, observables)
+        words = read_words(feature_map.qubits, observables)
         self._require_memory(
             compiled,
             8 * len(inputs) * len(words.letters),
@@ -361,7 +361,7 @@ class StatevectorEvaluator:
         """
         inputs, values = _points(inputs), _values(parameters)
         compiled = compile_feature_map(feature_map)
-        words = read_words(compiled, observables)
+        words = read_words(feature_map.qubits, observables)
         cotangent = _cotangent(cotangent, (len(inputs), len(words.letters)))
         self._require_memory(
             compiled,
@@ -428,7 +428,7 @@ class StatevectorEvaluator:
         """
         inputs, values = _points(inputs), _values(parameters)
         compiled = compile_feature_map(feature_map)
-        words = read_words(compiled, observables)
+        words = read_words(feature_map.qubits, observables)
         self._require_memory(
             compiled,
             8 * len(inputs) * len(words.letters) * (1 + len(wrt)),

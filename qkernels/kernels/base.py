@@ -143,8 +143,7 @@ class QuantumKernel(Kernel):
         X : array-like of shape (n_points, n_features)
         """
         points = check_points(X, owner=type(self).__name__)
-        self._embedding(points)
-        return np.ones(len(points[0]))
+        return self._diagonal(self._embedding(points), points[0])
 
     def is_stationary(self) -> bool:
         """Return False: the kernel depends on more than the difference of two points."""
@@ -185,6 +184,10 @@ class QuantumKernel(Kernel):
     @abstractmethod
     def restore(self, arrays: Mapping[str, np.ndarray]) -> Prepared:
         """Return the prepared points whose `arrays()` these are."""
+
+    def _diagonal(self, embedding: Embedding, X: np.ndarray) -> np.ndarray:
+        """Return the diagonal of k(X, X), of shape (n_points,); here, ones."""
+        return np.ones(len(X))
 
     @abstractmethod
     def _prepare(self, embedding: Embedding, X: np.ndarray) -> Prepared:

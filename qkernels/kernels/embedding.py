@@ -19,6 +19,7 @@ from qkernels.evaluators import (
     Direction,
     Evaluator,
     Prepared,
+    SampledEvaluator,
     default_evaluator,
 )
 from qkernels.feature_maps import FeatureMap
@@ -130,6 +131,15 @@ class Embedding:
     def expectations(self, X: np.ndarray, words: Sequence[cirq.PauliString]) -> np.ndarray:
         """Return the expectation values of Pauli words, of shape (n_points, n_words)."""
         return self.evaluator.expectations(
+            self.feature_map, self.inputs(X), self.parameters, observables=words
+        )
+
+    def expectation_covariances(
+        self, X: np.ndarray, words: Sequence[cirq.PauliString]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return estimated expectation values, and the covariances of their errors."""
+        assert isinstance(self.evaluator, SampledEvaluator)
+        return self.evaluator.expectation_covariances(
             self.feature_map, self.inputs(X), self.parameters, observables=words
         )
 

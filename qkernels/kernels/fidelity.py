@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from qkernels.evaluators import Direction, Evaluator, Prepared
+from qkernels.evaluators import Direction, Evaluator, Prepared, SampledEvaluator
 from qkernels.kernels.base import PullBack, QuantumKernel
 from qkernels.kernels.embedding import Embedding, resolve_evaluator
 from qkernels.kernels.gradients import present
@@ -91,6 +91,11 @@ class FidelityKernel(QuantumKernel):
 
     def _prepare(self, embedding: Embedding, X: np.ndarray) -> Prepared:
         return embedding.states(X)
+
+    def _diagonal(self, embedding: Embedding, X: np.ndarray) -> np.ndarray:
+        if isinstance(embedding.evaluator, SampledEvaluator):
+            return embedding.evaluator.self_fidelities(embedding.states(X))
+        return super()._diagonal(embedding, X)
 
     def _compare_with_gradient(
         self, embedding: Embedding, points: list[np.ndarray], prepared: list[Any]

@@ -57,6 +57,16 @@ class Observables:
         """Return the features, (n_points, n_observables), from the words' values."""
         return np.ascontiguousarray(values @ self.weights + self.offset)
 
+    def covariances(self, of_words: np.ndarray) -> np.ndarray:
+        """Return the covariances of the features' errors, given those of the words' values.
+
+        Parameters
+        ----------
+        of_words : ndarray of shape (n_points, n_words, n_words)
+        """
+        weights = self.weights.toarray()
+        return np.einsum("wa,nwv,vb->nab", weights, of_words, weights, optimize=True)
+
     def push_forward(self, rates: np.ndarray) -> np.ndarray:
         """Return how fast the features change, given how fast the words' values do."""
         return rates @ self.weights

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from qkernels.evaluators import Direction, Evaluator, Prepared
+from qkernels.evaluators import Direction, Evaluator, Prepared, SampledEvaluator
 from qkernels.kernels.base import PullBack, QuantumKernel
 from qkernels.kernels.classical import (
     distance_rates,
@@ -25,8 +25,9 @@ from qkernels.kernels.classical import (
     push_forward,
     squared_distances,
 )
-from qkernels.kernels.embedding import Embedding
+from qkernels.kernels.embedding import Embedding, resolve_evaluator
 from qkernels.kernels.gradients import present, value_and_vjp
+from qkernels.kernels.noise import distance_variances, noise_of_distances
 from qkernels.kernels.observables import Observables, parse_observables
 from qkernels.kernels.serialization import register
 from qkernels.kernels.validation import (
@@ -42,24 +43,35 @@ _TILE = 256
 
 @dataclass(frozen=True, eq=False)
 class PreparedFeatures:
-    """Points made ready for a projected kernel: their features, (n_points, n_observables)."""
+    """Points made ready for a projected kernel.
+
+    Attributes
+    ----------
+    features : ndarray of shape (n_points, n_observables)
+    covariance : ndarray of shape (n_points, n_observables, n_observables), optional
+        Of the features' errors, where they were estimated.
+    """
 
     features: np.ndarray
+    covariance: np.ndarray | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes held in memory."""
-        return self.features.nbytes
+        return sum(array.nbytes for array in self.arrays().values())
 
     def __len__(self) -> int:
         return len(self.features)
 
     def __getitem__(self, rows: slice | np.ndarray) -> PreparedFeatures:
-        return PreparedFeatures(self.features[rows])
+        covariance = None if self.covariance is None else self.covariance[rows]
+        return PreparedFeatures(self.features[rows], covariance)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what a store writes."""
-        return {"features": self.features}
+        if self.covariance is None:
+            return {"features": self.features}
+        return {"features": self.features, "covariance": self.covariance}
 
 
 @register
@@ -158,23 +170,34 @@ class ProjectedKernel(QuantumKernel):
     def compare(self, p: Prepared, q: Prepared | None = None, *, return_std: bool = False) -> Any:
         """Return the kernel matrix of prepared features; see `QuantumKernel.compare`.
 
-        Standard errors are refused: those of the features do not carry over entry by entry,
-        because the errors of words measured together are correlated.
+        Standard errors are those of the Gaussian kernel, of first order in the error of the
+        squared distance. With another outer kernel they are refused: the errors of words measured
+        together are correlated, so that they do not carry over entry by entry.
         """
+        q = None if q is p else q
+        if self.outer is None:
+            gamma = check_positive(self.gamma, "gamma")
+            return _estimated_gaussian(p, q, gamma, self._is_unbiased(), return_std)
         if return_std:
             raise NotImplementedError(
-                "a projected kernel has no standard errors of single entries: bootstrap over "
-                "points or repetitions instead"
+                "a projected kernel with an outer kernel has no standard errors of single "
+                "entries: bootstrap over points or repetitions instead"
             )
-        F = _features(p)
-        G = None if q is None or q is p else _features(q)
-        if self.outer is None:
-            return _gaussian(F, G, check_positive(self.gamma, "gamma"))
-        return _outer_matrix(self.outer, F, G)
+        if self._is_unbiased():
+            raise ValueError(
+                "unbiased distances are those of the Gaussian kernel, so outer must be None, got "
+                f"{self.outer!r}"
+            )
+        return _outer_matrix(self.outer, _features(p), None if q is None else _features(q))
+
+    def _is_unbiased(self) -> bool:
+        evaluator = resolve_evaluator(self.evaluator)
+        return isinstance(evaluator, SampledEvaluator) and evaluator.unbiased_distances
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> PreparedFeatures:
         """Return the prepared features whose `arrays()` these are."""
-        return PreparedFeatures(np.asarray(arrays["features"], dtype=np.float64))
+        found = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
+        return PreparedFeatures(found["features"], found.get("covariance"))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's arguments, and with `deep` those of `outer` too."""
@@ -195,7 +218,11 @@ class ProjectedKernel(QuantumKernel):
         return self
 
     def _prepare(self, embedding: Embedding, X: np.ndarray) -> PreparedFeatures:
-        return PreparedFeatures(_measure(self, embedding, X))
+        observables = _observables(self, embedding)
+        if not isinstance(embedding.evaluator, SampledEvaluator):
+            return PreparedFeatures(_measure(self, embedding, X))
+        values, covariance = embedding.expectation_covariances(X, observables.words)
+        return PreparedFeatures(observables.features(values), observables.covariances(covariance))
 
     def _compare_with_gradient(
         self, embedding: Embedding, points: list[np.ndarray], prepared: list[Any]
@@ -383,6 +410,23 @@ def _features(p: Prepared) -> np.ndarray:
             f"{type(p).__name__}"
         )
     return p.features
+
+
+def _estimated_gaussian(
+    p: Prepared, q: Prepared | None, gamma: float, unbiased: bool, return_std: bool
+) -> Any:
+    """Return the Gaussian of features, and its standard errors, without noise if unbiased."""
+    F, G = _features(p), None if q is None else _features(q)
+    K = _gaussian(F, G, gamma)
+    columns = p if q is None else q
+    noise, more = p.covariance, columns.covariance  # type: ignore[attr-defined]
+    if noise is None or more is None:
+        return (K, np.zeros_like(K)) if return_std else K
+    spread = distance_variances(F, F if G is None else G, noise, more)
+    if unbiased:
+        added = noise_of_distances(noise)[:, np.newaxis] + noise_of_distances(more)
+        K = np.where(spread > 0, np.minimum(K * np.exp(gamma * added), 1.0), K)
+    return (K, gamma * K * np.sqrt(spread)) if return_std else K
 
 
 def _gaussian(F: np.ndarray, G: np.ndarray | None, gamma: float) -> np.ndarray:

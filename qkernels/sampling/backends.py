@@ -90,14 +90,15 @@ class SamplerBackend:
     ----------
     sampler : cirq.Sampler
     identity : str, optional
-        Tells this device from others; made of the sampler's class and, where it has one, its
-        JSON when left out. Two noisy simulators that cannot be written as JSON are told apart
-        by their class only, so name them.
+        Tells this device from others; made of the sampler's class, its processor and its noise
+        model when left out.
 
     Raises
     ------
     TypeError
         If `sampler` is not a `cirq.Sampler`.
+    ValueError
+        If its noise model cannot be told from others, so that it must be named.
     """
 
     def __init__(self, sampler: cirq.Sampler, *, identity: str | None = None) -> None:
@@ -140,6 +141,33 @@ class SamplerBackend:
         raise NotImplementedError(f"{type(self.sampler).__name__} cannot look up submissions")
 
 
+class Offline:
+    """No device: counts come from the ledger alone.
+
+    Parameters
+    ----------
+    identity : str
+        Of the backend that measured them.
+    """
+
+    def __init__(self, identity: str) -> None:
+        self.identity = identity
+
+    def submit(self, chunk: Chunk, token: str) -> str:
+        """Refuse."""
+        raise NotSubmitted("there is no backend to submit to")
+
+    def status(self, reference: str) -> str:
+        """Refuse."""
+        raise LookupError("there is no backend to ask")
+
+    fetch = status
+
+    def lookup(self, token: str) -> str | None:
+        """Refuse."""
+        raise NotImplementedError("there is no backend to ask")
+
+
 def as_backend(backend: Any) -> Backend:
     """Return a backend, wrapping a `cirq.Sampler`.
 
@@ -164,9 +192,20 @@ def identity_of(backend: Backend) -> str:
 
 
 def _identity(sampler: cirq.Sampler) -> str:
+    """Return a text that is the same in every process, and differs for another device or noise."""
     name = type(sampler).__name__
-    try:
-        content = cirq.to_json(sampler)
-    except (TypeError, ValueError):
+    processor = getattr(getattr(sampler, "processor", None), "processor_id", None)
+    if processor is not None:
+        return f"{name}-{processor}"
+    noise = getattr(sampler, "noise", None)
+    if noise is None or noise == cirq.NO_NOISE:
         return name
+    try:
+        content = cirq.to_json(noise)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"expected a noise model that Cirq can write as JSON, by which counts of {name} are "
+            f"told from those with other noise; got {noise!r}: name it with "
+            "SamplerBackend(sampler, identity=...)"
+        ) from error
     return f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"

@@ -30,6 +30,9 @@ _REPETITIONS_A_CHUNK = 5_000_000
 _RETRY_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _FIRST_LOOK, _LAST_LOOK = 0.05, 10.0
 
+# How many missing points an error names.
+_NAMED = 5
+
 Result = TypeVar("Result")
 
 
@@ -132,50 +135,59 @@ class Execution:
                         time.sleep(look)
                         look = min(2 * look, _LAST_LOOK)
 
-    def resolve(
-        self, request: Request, number: int, action: str, reference: str | None = None
-    ) -> None:
+    def resolve(self, number: int, action: str, reference: str | None = None) -> None:
         """Decide what becomes of a submission of which nobody knows whether it was run.
+
+        Nothing is bought or collected here: the next run does so.
 
         Parameters
         ----------
-        request : Request
-            Of the same program.
         number : int
             The submission.
         action : {"attach", "resubmit", "abandon"}
         reference : str, optional
-            Under which the backend has it, for "attach"; it is looked up otherwise.
+            Under which the backend has it, for "attach"; it is looked up if left out.
+
+        Raises
+        ------
+        ValueError
+            If there is no such action, or the submission's state leaves nothing to decide.
+        LookupError
+            If there is no such submission, or it is to be attached and cannot be found.
         """
-        submission = self._resolvable(request.measured.program, number, action)
+        submission = self._resolvable(number, action)
         if action == "abandon":
             self.ledger.change(submission, "cancelled", message="given up")
         elif action == "resubmit":
-            self.ledger.change(submission, "failed", message="given up and bought again")
-            self.buy(_those(request, request.keys(self.identity), self.ledger, submission))
+            self.ledger.change(submission, "failed", message="given up, to be bought again")
         else:
-            found = reference or self._look_up(submission) or submission.reference
-            if found is None:
-                raise LookupError(
-                    f"expected a backend that knows {submission}, got one that does not; "
-                    "'resubmit' buys it again"
-                )
+            found = reference or self._found(submission)
             self.ledger.change(submission, "submitted", reference=found, own=True)
-            self._collect(request.measured.program, [self.ledger.submission(number)])
 
-    def _resolvable(self, program: Program, number: int, action: str) -> Submission:
+    def _resolvable(self, number: int, action: str) -> Submission:
         if action not in ACTIONS:
             raise ValueError(f"action: expected one of {list(ACTIONS)}, got {action!r}")
         submission = self.ledger.submission(number)
-        if self.ledger.program_key(submission) != program.key:
-            raise ValueError(f"expected a submission of this circuit, got {submission} of another")
-        if submission.state in ("submitting", "planned") and not self.ledger.is_alive(submission):
+        if submission.state == "submitting" and not self.ledger.is_alive(submission):
             self.ledger.change(submission, "unknown")
             submission = self.ledger.submission(number)
         allowed = {"unknown", "cancelled"} | ({"submitted"} if action != "resubmit" else set())
         if submission.state not in allowed:
             raise ValueError(f"expected a submission that is {sorted(allowed)}, got {submission}")
         return submission
+
+    def _found(self, submission: Submission) -> str:
+        """Return the reference under which the backend has a submission."""
+        try:
+            found = self._look_up(submission) or submission.reference
+        except NotImplementedError:
+            found = submission.reference
+        if found is None:
+            raise LookupError(
+                f"expected a backend that knows {submission}, got one that does not; give its "
+                "reference, or choose 'resubmit' or 'abandon'"
+            )
+        return found
 
     # -- What is missing
 
@@ -337,15 +349,23 @@ class Execution:
         )
 
 
-def read_counts(ledger: Ledger, request: Request, identity: str) -> list[Counts | None]:
-    """Return what a ledger has counted of each point."""
-    return ledger.counts(request.keys(identity), request.measured.program.n_bits)
+def read_counts(ledger: Ledger, request: Request, identity: str) -> list[Counts]:
+    """Return what a ledger has counted of each point.
 
-
-def _those(request: Request, keys: list[bytes], ledger: Ledger, submission: Submission) -> Request:
-    """Return the points of a request that are in a submission."""
-    inside = set(ledger.points_of(submission)[0])
-    return request[np.array([i for i, key in enumerate(keys) if key in inside], dtype=int)]
+    Raises
+    ------
+    MissingCounts
+        If it has nothing of some points; the message names the first few.
+    """
+    found = ledger.counts(request.keys(identity), request.measured.program.n_bits)
+    if missing := [i for i, counts in enumerate(found) if counts is None]:
+        named = ", ".join(str(tuple(request.pairs[i].tolist())) for i in missing[:_NAMED])
+        raise MissingCounts(
+            f"expected counts of {len(found)} points measured on {identity}, got none of "
+            f"{len(missing)} in {ledger!r}: {named}{', ...' if len(missing) > _NAMED else ''} "
+            "(numbered in the order of sorted angles)"
+        )
+    return [counts for counts in found if counts is not None]
 
 
 def _retried(call: Callable[[], Result]) -> Result:

@@ -169,8 +169,8 @@ class Ledger:
         with self._database.reading() as run:
             _select(run, keys)
             rows = run(
-                "SELECT position, outcomes, numbers FROM wanted JOIN points USING (key) "
-                "JOIN counts USING (point) ORDER BY position, submission"
+                "SELECT place, outcomes, numbers FROM wanted JOIN points USING (key) "
+                "JOIN counts USING (point) ORDER BY place, submission"
             )
             for position, outcomes, numbers in rows:
                 parts[position].append(Counts.from_bytes(outcomes, numbers, n_bits))
@@ -388,7 +388,7 @@ def _spent(run: Any) -> tuple[int, float]:
 
 def _select(run: Any, keys: Sequence[bytes]) -> None:
     """Fill a table of this connection with the keys that are asked for."""
-    run("CREATE TEMP TABLE IF NOT EXISTS wanted (position INTEGER PRIMARY KEY, key BLOB NOT NULL)")
+    run("CREATE TEMP TABLE IF NOT EXISTS wanted (place INTEGER PRIMARY KEY, key BLOB NOT NULL)")
     run("DELETE FROM wanted")
     for entry in enumerate(keys):
         run("INSERT INTO wanted VALUES (?, ?)", entry)
@@ -398,7 +398,7 @@ def _holdings(run: Any, keys: Sequence[bytes]) -> Holdings:
     _select(run, keys)
     asked = np.zeros((2, len(keys)), dtype=np.int64)
     rows = run(
-        "SELECT position, state IN ('done', 'cancelled'), repetitions FROM wanted "
+        "SELECT place, state IN ('done', 'cancelled'), repetitions FROM wanted "
         "JOIN points USING (key) JOIN tasks USING (point) JOIN submissions USING (submission) "
         "WHERE state != 'failed'"
     )

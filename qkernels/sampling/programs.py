@@ -64,10 +64,16 @@ class Program:
             raise ValueError("expected measurements of qubits only, got some of qudits")
         return tuple((n, len(op.qubits)) for n, op in zip(names, measured, strict=True))
 
+    @cached_property
+    def qubits(self) -> tuple[cirq.Qid, ...]:
+        """The measured qubits, in the order of an outcome's bits."""
+        measured = (op for op in self.circuit.all_operations() if cirq.is_measurement(op))
+        return tuple(qubit for operation in measured for qubit in operation.qubits)
+
     @property
     def n_bits(self) -> int:
         """Number of bits of an outcome."""
-        return sum(n for _, n in self.layout)
+        return len(self.qubits)
 
     @cached_property
     def text(self) -> str:

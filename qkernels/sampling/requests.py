@@ -82,12 +82,15 @@ class GramRequest(NamedTuple):
         The point of each entry; -1 where a state meets itself and that is not measured.
     rows, columns : ndarray of shape (n_rows,), (n_columns,), or None
         The points that measure each state against itself, where they were asked for.
+    is_symmetric : bool
+        Whether rows are columns.
     """
 
     request: Request
     entries: np.ndarray
     rows: np.ndarray | None
     columns: np.ndarray | None
+    is_symmetric: bool
 
 
 def request_fidelities(
@@ -97,7 +100,8 @@ def request_fidelities(
     repetitions: int,
     *,
     measure_diagonal: bool,
-    with_diagonals: bool,
+    with_rows: bool = False,
+    with_columns: bool = False,
 ) -> GramRequest:
     """Return the points of a Gram matrix; a pair and its reverse are one point.
 
@@ -110,32 +114,54 @@ def request_fidelities(
     repetitions : int
     measure_diagonal : bool
         Whether entries of equal states are measured.
-    with_diagonals : bool
-        Whether each state is measured against itself, also where the matrix has no such entry.
+    with_rows, with_columns : bool, default=False
+        Whether each state of the rows, of the columns, is also measured against itself.
     """
     stacked = a if b is None else np.concatenate([a, b])
     # Sorted rows: the order within a pair does not depend on the other points. -0.0 is 0.0.
     states, where = np.unique(stacked + 0.0, axis=0, return_inverse=True)
     where = where.ravel()
     rows, columns = where[: len(a)], where if b is None else where[len(a) :]
-    low = np.minimum.outer(rows, columns)
-    codes = low * len(states) + np.maximum.outer(rows, columns)
-    diagonal = np.unique(where) * (len(states) + 1) if with_diagonals else np.empty(0, int)
-    wanted = codes[(rows[:, np.newaxis] != columns) | measure_diagonal]
-    distinct = np.unique(np.concatenate([wanted, diagonal]))
+    codes = np.minimum.outer(rows, columns) * len(states) + np.maximum.outer(rows, columns)
+    own_rows, own_columns = rows * (len(states) + 1), columns * (len(states) + 1)
+    asked = [codes[(rows[:, np.newaxis] != columns) | measure_diagonal]]
+    asked += [own_rows] * with_rows + [own_columns] * with_columns
+    distinct = np.unique(np.concatenate(asked))
     pairs = np.stack(np.divmod(distinct, len(states)), axis=1)
-
-    def place(code: np.ndarray) -> np.ndarray:
-        return np.searchsorted(distinct, code)
-
-    entries = np.where(np.isin(codes, distinct), place(codes), -1)
+    entries = np.searchsorted(distinct, codes)
     if not measure_diagonal:
         entries[rows[:, np.newaxis] == columns] = -1
+    return GramRequest(
+        Request(measured, states, states, pairs, np.full(len(pairs), repetitions)),
+        entries,
+        np.searchsorted(distinct, own_rows) if with_rows else None,
+        np.searchsorted(distinct, own_columns) if with_columns else None,
+        b is None,
+    )
+
+
+class DiagonalRequest(NamedTuple):
+    """The points that measure states against themselves.
+
+    Attributes
+    ----------
+    request : Request
+    rows : ndarray of shape (n_states,), int
+        The point of each state.
+    """
+
+    request: Request
+    rows: np.ndarray
+
+
+def request_diagonal(
+    measured: MeasuredMap, angles: np.ndarray, repetitions: int
+) -> DiagonalRequest:
+    """Return the points that measure each state, given by its angles, against itself."""
+    states, where = np.unique(angles + 0.0, axis=0, return_inverse=True)
+    pairs = np.repeat(np.arange(len(states)), 2).reshape(-1, 2)
     request = Request(measured, states, states, pairs, np.full(len(pairs), repetitions))
-    if not with_diagonals:
-        return GramRequest(request, entries, None, None)
-    own = [place(found * (len(states) + 1)) for found in (rows, columns)]
-    return GramRequest(request, entries, own[0], own[1])
+    return DiagonalRequest(request, where.ravel())
 
 
 class TomographyRequest(NamedTuple):

@@ -1,0 +1,244 @@
+"""From counts to fidelities and expectation values, with their errors.
+
+What lives here: pure functions of counts and mitigations. Where the counts come from, and what is
+still to be bought, is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cirq
+import numpy as np
+
+from qkernels.sampling.counts import Counts
+from qkernels.sampling.intervals import bell_interval, fidelity_interval
+from qkernels.sampling.mitigation import (
+    BitFlipTolerance,
+    Depolarizing,
+    HammingWeights,
+    Mitigation,
+    Readout,
+    background,
+)
+from qkernels.sampling.readings import (
+    BellReading,
+    HammingReading,
+    Reading,
+    WordReading,
+    mean_and_covariance,
+)
+from qkernels.sampling.requests import DiagonalRequest, GramRequest
+from qkernels.sampling.settings import Word, readable
+
+
+@dataclass(frozen=True, eq=False)
+class FidelityEstimate:
+    """Fidelities estimated from counts, with their errors.
+
+    Attributes
+    ----------
+    values, variances : ndarray of shape (n_rows, n_columns)
+        Of entries that are 1 by definition, the variance is 0.
+    repetitions : ndarray of shape (n_rows, n_columns), int
+        How often each was measured; 0 for entries that are 1 by definition.
+    kind : {"inversion", "bell", "other"}
+        What one repetition says: whether all qubits are 0, ±1, or a number with corrections.
+    """
+
+    values: np.ndarray
+    variances: np.ndarray
+    repetitions: np.ndarray
+    kind: str
+
+    def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ends of each entry's confidence interval, (n_rows, n_columns) each.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+        """
+        measured = self.repetitions > 0
+        low, high = np.ones_like(self.values), np.ones_like(self.values)
+        low[measured], high[measured] = self._measured_interval(level, measured)
+        return low, high
+
+    def _measured_interval(
+        self, level: float, measured: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        values, repetitions = self.values[measured], self.repetitions[measured]
+        if self.kind == "inversion":
+            return fidelity_interval(np.rint(values * repetitions), repetitions, level)
+        if self.kind == "bell":
+            return bell_interval(np.rint((1 + values) / 2 * repetitions), repetitions, level)
+        return normal_interval(values, np.sqrt(self.variances[measured]), level)
+
+
+def estimate_fidelities(
+    gram: GramRequest, counts: Sequence[Counts], estimator: str, mitigation: Sequence[Mitigation]
+) -> FidelityEstimate:
+    """Return the fidelities that counts of inversion or Bell circuits say.
+
+    Parameters
+    ----------
+    gram : GramRequest
+    counts : sequence of Counts
+        Of each point of the request.
+    estimator : {"inversion", "bell"}
+    mitigation : sequence of Mitigation
+        In the order in which they are applied.
+    """
+    reading = fidelity_reading(gram.request.measured.program.qubits, estimator, mitigation)
+    means, variances = estimate_points(counts, reading)
+    repetitions = np.array([c.repetitions for c in counts])
+    is_one = gram.entries < 0
+    values = np.where(is_one, 1.0, means[gram.entries])
+    spread = np.where(is_one, 0.0, variances[gram.entries])
+    for item in mitigation:
+        if isinstance(item, Depolarizing):
+            values, spread = item.correct(
+                values,
+                spread,
+                None if gram.rows is None else (means[gram.rows], variances[gram.rows]),
+                None if gram.columns is None else (means[gram.columns], variances[gram.columns]),
+                _background(reading),
+                symmetric=gram.is_symmetric,
+            )
+    kind = "other" if mitigation else estimator
+    return FidelityEstimate(values, spread, np.where(is_one, 0, repetitions[gram.entries]), kind)
+
+
+def estimate_diagonal(
+    wanted: DiagonalRequest,
+    counts: Sequence[Counts],
+    estimator: str,
+    mitigation: Sequence[Mitigation],
+    depolarizing: Depolarizing | None,
+) -> np.ndarray:
+    """Return the diagonal of a Gram matrix, (n_states,), from the states' fidelities with itself.
+
+    Parameters
+    ----------
+    wanted : DiagonalRequest
+    counts : sequence of Counts
+        Of each point of the request.
+    estimator : {"inversion", "bell"}
+    mitigation : sequence of Mitigation
+        All but what corrects depolarizing noise.
+    depolarizing : Depolarizing or None
+    """
+    reading = fidelity_reading(wanted.request.measured.program.qubits, estimator, mitigation)
+    found = tuple(array[wanted.rows] for array in estimate_points(counts, reading))
+    if depolarizing is None:
+        return found[0]
+    if depolarizing.method == "split":
+        return np.ones(len(wanted.rows))
+    column = tuple(array[:, np.newaxis] for array in found)
+    means, _ = depolarizing.correct(
+        *column, None, (found[0], found[1]), _background(reading), symmetric=False
+    )
+    return means[:, 0]
+
+
+def fidelity_reading(
+    qubits: Sequence[cirq.Qid], estimator: str, mitigation: Sequence[Mitigation]
+) -> HammingReading | BellReading:
+    """Return what a shot of an inversion or a Bell circuit says of a fidelity."""
+    inverse = _inverse(qubits, mitigation)
+    if estimator == "bell":
+        return BellReading(len(qubits) // 2, inverse)
+    weighing = [m for m in mitigation if isinstance(m, BitFlipTolerance | HammingWeights)]
+    weights = weighing[0].weights(len(qubits)) if weighing else np.eye(1, len(qubits) + 1)[0]
+    return HammingReading(weights, inverse)
+
+
+def estimate_points(counts: Sequence[Counts], reading: Reading) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each point's shot values, and the variance of that mean.
+
+    The variance is that of `mean_and_covariance` with half a shot at each end of the range, here
+    of readings with one value at all points at once.
+
+    Returns
+    -------
+    ndarray of shape (n_points,), ndarray of shape (n_points,)
+    """
+    if not counts:
+        return np.empty(0), np.empty(0)
+    sizes = [len(c.numbers) for c in counts]
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    numbers = np.concatenate([c.numbers for c in counts])
+    values = reading.values(np.concatenate([c.outcomes for c in counts]))[:, 0]
+    shots = np.add.reduceat(numbers, starts)
+    means = np.add.reduceat(numbers * values, starts) / shots
+    scatter = np.add.reduceat(numbers * (values - np.repeat(means, sizes)) ** 2, starts)
+    low, high = (end[0] for end in reading.bounds)
+    scatter += ((high - low) / 2) ** 2 + (means - (low + high) / 2) ** 2 * shots / (shots + 1)
+    return means, scatter / (shots * (shots + 1))
+
+
+def estimate_words(
+    counts: Sequence[Sequence[Counts]],
+    qubits: Sequence[cirq.Qid],
+    words: Sequence[Word],
+    settings: np.ndarray,
+    mitigation: Sequence[Mitigation],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the expectation values of Pauli words, and their covariances.
+
+    A word that can be read from several settings is the mean over all their shots.
+
+    Parameters
+    ----------
+    counts : sequence of sequences of Counts
+        Of each state, in each setting.
+    qubits : sequence of cirq.Qid
+        The measured qubits, in the order of bits.
+    words : sequence of Word
+    settings : ndarray of shape (n_settings, n_qubits), int
+    mitigation : sequence of Mitigation
+
+    Returns
+    -------
+    values : ndarray of shape (n_states, n_words)
+    covariances : ndarray of shape (n_states, n_words, n_words)
+    """
+    inverse = _inverse(qubits, mitigation)
+    legible = readable(words, settings)
+    supports = [tuple(place for place, _ in word) for word in words]
+    chosen = [np.flatnonzero(row) for row in legible]
+    readings = [WordReading(tuple(supports[j] for j in some), inverse) for some in chosen]
+    values = np.zeros((len(counts), len(words)))
+    covariances = np.zeros((len(counts), len(words), len(words)))
+    for i, of_state in enumerate(counts):
+        shots = np.array([c.repetitions for c in of_state])
+        shares = legible * shots[:, np.newaxis] / (shots @ legible)
+        for some, reading, share, counted in zip(chosen, readings, shares, of_state, strict=True):
+            shot_values = reading.values(counted.outcomes)
+            mean, covariance = mean_and_covariance(shot_values, counted.numbers, reading.bounds)
+            values[i, some] += share[some] * mean
+            covariances[i][np.ix_(some, some)] += np.outer(share[some], share[some]) * covariance
+    return values, covariances
+
+
+def normal_interval(
+    values: np.ndarray, errors: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return values ± the standard errors' multiple that a normal distribution has at a level."""
+    from scipy.stats import norm
+
+    reach = norm.ppf((1 + level) / 2) * errors
+    return values - reach, values + reach
+
+
+def _inverse(qubits: Sequence[cirq.Qid], mitigation: Sequence[Mitigation]) -> np.ndarray | None:
+    readouts = [item for item in mitigation if isinstance(item, Readout)]
+    return readouts[0].inverse(qubits) if readouts else None
+
+
+def _background(reading: HammingReading | BellReading) -> float:
+    """Return what a wholly mixed state reads."""
+    if isinstance(reading, BellReading):
+        return 0.5**reading.n_qubits
+    return background(reading.weights)
