@@ -215,11 +215,25 @@ def estimate_words(
         shots = np.array([c.repetitions for c in of_state])
         shares = legible * shots[:, np.newaxis] / (shots @ legible)
         for some, reading, share, counted in zip(chosen, readings, shares, of_state, strict=True):
-            shot_values = reading.values(counted.outcomes)
-            mean, covariance = mean_and_covariance(shot_values, counted.numbers, reading.bounds)
+            mean, covariance = _mean_and_covariance(reading, counted)
             values[i, some] += share[some] * mean
             covariances[i][np.ix_(some, some)] += np.outer(share[some], share[some]) * covariance
     return values, covariances
+
+
+def _mean_and_covariance(reading: WordReading, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of shot values, and its covariance without bias.
+
+    Where all shots say the same, half a shot is added at each end of their range.
+    """
+    values = reading.values(counts.outcomes)
+    mean, smoothed = mean_and_covariance(values, counts.numbers, reading.bounds)
+    if counts.repetitions == 1:
+        return mean, smoothed
+    covariance = mean_and_covariance(values, counts.numbers)[1]
+    alike = np.flatnonzero(np.diag(covariance) == 0)
+    covariance[alike, alike] = smoothed[alike, alike]
+    return mean, covariance
 
 
 def normal_interval(

@@ -12,8 +12,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import sympy
 
+from qkernels.expressions import ExpressionTable
 from qkernels.sampling.circuits import MeasuredMap, turns
+from qkernels.sampling.programs import Program
 
 # Values of so many points are computed at once.
 _BLOCK = 4096
@@ -70,6 +73,22 @@ class Request:
         found = replace(self, repetitions=repetitions)
         found._keys.update(self._keys)
         return found
+
+
+def request_points(program: Program, values: np.ndarray, repetitions: np.ndarray) -> Request:
+    """Return distinct points of any program.
+
+    Parameters
+    ----------
+    program : Program
+    values : ndarray of shape (n_points, n_symbols)
+    repetitions : ndarray of shape (n_points,), int
+    """
+    names = tuple(f"value{k}" for k in range(values.shape[1]))
+    table = ExpressionTable(names, tuple(map(sympy.Symbol, names)))
+    measured = MeasuredMap(program, table, (tuple(range(values.shape[1])), ()))
+    pairs = np.stack([np.arange(len(values)), np.zeros(len(values), dtype=int)], axis=1)
+    return Request(measured, values, np.empty((1, 0)), pairs, repetitions)
 
 
 class GramRequest(NamedTuple):

@@ -1,0 +1,68 @@
+"""Which measured points each entry of a kernel matrix is made of.
+
+What lives here: carrying numbers from entries to points, for top-ups and for allocation. Which
+points there are is decided by the evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qkernels.hardware.recording import Recorder
+from qkernels.kernels import FidelityKernel, ProjectedKernel
+from qkernels.sampling.requests import Request
+
+if TYPE_CHECKING:
+    from qkernels.hardware.plan import Plan
+
+
+def largest_by_point(plan: Plan, entries: np.ndarray) -> dict[bytes, float]:
+    """Return, for each point, the largest number among the entries that it is in.
+
+    Parameters
+    ----------
+    plan : Plan
+    entries : ndarray of shape (n_points_X, n_points_Y)
+        Of a kernel that is neither fidelity nor projected, every entry is taken to depend on
+        every point.
+
+    Returns
+    -------
+    dict of bytes to float
+        By the point's key, on a backend without identity.
+    """
+    if plan.columns is not None:
+        entries = entries[:, plan.columns[0]]
+    found: dict[bytes, float] = {}
+    for request, numbers in _by_request(plan, entries):
+        for key, number in zip(request.keys(""), numbers.tolist(), strict=True):
+            found[key] = max(number, found.get(key, 0.0))
+    return found
+
+
+def _by_request(plan: Plan, entries: np.ndarray) -> Iterator[tuple[Request, np.ndarray]]:
+    if isinstance(plan.kernel, FidelityKernel):
+        yield _of_pairs(plan, entries)
+    elif isinstance(plan.kernel, ProjectedKernel):
+        recorder = Recorder.of(plan.kernel, plan.points)
+        for axis, wanted in zip((1, 0), recorder.tomography, strict=False):
+            numbers = np.zeros(len(wanted.request))
+            np.maximum.at(numbers, wanted.rows, entries.max(axis=axis)[:, np.newaxis])
+            yield wanted.request, numbers
+    else:
+        for request in plan.requests:
+            yield request, np.full(len(request), entries.max())
+
+
+def _of_pairs(plan: Plan, entries: np.ndarray) -> tuple[Request, np.ndarray]:
+    gram = plan.evaluator.gram_request(*map(plan.kernel.prepare, plan.points))
+    numbers = np.zeros(len(gram.request))
+    measured = gram.entries >= 0
+    np.maximum.at(numbers, gram.entries[measured], entries[measured])
+    for axis, own in ((1, gram.rows), (0, gram.columns)):
+        if own is not None:
+            np.maximum.at(numbers, own, entries.max(axis=axis))
+    return gram.request, numbers

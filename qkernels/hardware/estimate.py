@@ -1,0 +1,261 @@
+"""What counts say of a kernel matrix: values, errors, corrections, and where they come from.
+
+What lives here: `Estimate`, a pure function of a ledger; the same counts can be estimated again
+with other mitigations for nothing. How fidelities and expectation values are estimated is in
+`sampling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.gaussian_process.kernels import Kernel
+
+from qkernels.evaluators import SamplerEvaluator
+from qkernels.hardware.recording import with_evaluator
+from qkernels.kernels import FidelityKernel, ProjectedKernel
+from qkernels.sampling.backends import Offline
+from qkernels.sampling.counts import Counts
+from qkernels.sampling.estimates import normal_interval
+from qkernels.sampling.mitigation import Mitigation, UnbiasedDistances
+from qkernels.sampling.requests import Request
+
+if TYPE_CHECKING:
+    from qkernels.hardware.plan import Plan
+
+# Samples behind the errors of kernels without a formula for them.
+_BOOTSTRAP = 200
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What one mitigation has changed.
+
+    Attributes
+    ----------
+    mitigation : Mitigation
+    mean, largest : float
+        Mean and largest absolute change of an entry.
+    """
+
+    mitigation: Mitigation
+    mean: float
+    largest: float
+
+    def __str__(self) -> str:
+        return f"{self.mitigation!r}: {self.mean:.4f} on average, {self.largest:.4f} at most"
+
+
+class Estimate:
+    """A kernel matrix estimated from the counts in a ledger.
+
+    Made by `Run.estimate`. Everything is computed when it is first asked for, and nothing is
+    bought.
+
+    Parameters
+    ----------
+    plan : Plan
+    mitigation : sequence of Mitigation
+    """
+
+    def __init__(self, plan: Plan, mitigation: Sequence[Mitigation]) -> None:
+        self._plan = plan
+        self.mitigation = tuple(mitigation)
+        self._identity = plan.evaluator.identity(plan.requests[0])
+
+    @cached_property
+    def K(self) -> np.ndarray:
+        """The kernel matrix, (n_points_X, n_points_Y), corrected.
+
+        For a prediction it has a column for each training point, those that were not measured
+        being 0.
+        """
+        return self._padded(self._matrix(self.mitigation))
+
+    @cached_property
+    def raw(self) -> np.ndarray:
+        """The kernel matrix without corrections."""
+        return self._padded(self._matrix(()))
+
+    @cached_property
+    def std_error(self) -> np.ndarray:
+        """The standard error of each entry, of the shape of `K`.
+
+        That of a projected kernel is of first order. Where there is no formula (other outer
+        kernels, sums, products) it is the spread of 200 bootstrap samples of the counts, which
+        says nothing of outcomes that never came.
+        """
+        return self._padded(self._errors)
+
+    def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ends of each entry's confidence interval, each of the shape of `K`.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Between 0 and 1: how often an interval covers the entry that infinitely many
+            repetitions would give. Errors that mitigation leaves, or makes, are not in it.
+
+        Raises
+        ------
+        ValueError
+            If the level is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level: expected a number between 0 and 1, got {level!r}")
+        low, high = self._interval(level)
+        return self._padded(low), self._padded(high)
+
+    @cached_property
+    def corrections(self) -> tuple[Correction, ...]:
+        """How much each mitigation changed, in the order in which they are listed."""
+        steps = [self._matrix(self.mitigation[:k]) for k in range(len(self.mitigation) + 1)]
+        changes = [np.abs(after - before) for before, after in zip(steps, steps[1:], strict=False)]
+        return tuple(
+            Correction(item, float(change.mean()), float(change.max()))
+            for item, change in zip(self.mitigation, changes, strict=True)
+        )
+
+    @cached_property
+    def provenance(self) -> list[dict[str, Any]]:
+        """Backend, calibration, times (UTC) and software of each submission that counts."""
+        ledger, found = self._plan.evaluator.ledger, {}
+        for request in self._plan.requests:
+            for entry in ledger.provenance(request.keys(self._identity)):
+                found[entry["submission"]] = entry
+        return [found[number] for number in sorted(found)]
+
+    def bootstrap(self, n_samples: int, *, random_state: int | None = None) -> Iterator[np.ndarray]:
+        """Yield kernel matrices of resampled counts: how far errors carry into what comes after.
+
+        Parameters
+        ----------
+        n_samples : int
+        random_state : int, optional
+            Draws the samples.
+
+        Yields
+        ------
+        ndarray of the shape of `K`
+            Each point's counts are drawn anew, once for all entries that they are in.
+        """
+        generator = np.random.default_rng(random_state)
+        counts = _Resampled.read(self._evaluator(self.mitigation), self._plan.requests)
+        for _ in range(n_samples):
+            evaluator = _Resampled(self._evaluator(self.mitigation), counts, generator)
+            kernel = with_evaluator(self._plan.kernel, evaluator)
+            yield self._padded(kernel(*self._plan.points))
+
+    def __repr__(self) -> str:
+        return f"Estimate of {self.K.shape[0]} x {self.K.shape[1]} entries, {self.mitigation!r}"
+
+    # -- How
+
+    def _evaluator(self, mitigation: Sequence[Mitigation]) -> SamplerEvaluator:
+        return self._plan.evaluator.replace(
+            backend=Offline(self._identity), budget=None, mitigation=mitigation
+        )
+
+    def _kernel(self, mitigation: Sequence[Mitigation]) -> Kernel:
+        return with_evaluator(self._plan.kernel, self._evaluator(mitigation))
+
+    def _matrix(self, mitigation: Sequence[Mitigation]) -> np.ndarray:
+        return self._kernel(mitigation)(*self._plan.points)
+
+    @property
+    def _has_formula(self) -> bool:
+        kernel = self._plan.kernel
+        return isinstance(kernel, FidelityKernel) or (
+            isinstance(kernel, ProjectedKernel) and kernel.outer is None
+        )
+
+    @cached_property
+    def _errors(self) -> np.ndarray:
+        if not self._has_formula:
+            return np.std(self._samples, axis=0)
+        return self._with_errors(self.mitigation)[1]
+
+    def _with_errors(self, mitigation: Sequence[Mitigation]) -> tuple[np.ndarray, np.ndarray]:
+        kernel: Any = self._kernel(mitigation)
+        return kernel.compare(*map(kernel.prepare, self._plan.points), return_std=True)
+
+    @cached_property
+    def _samples(self) -> np.ndarray:
+        columns = None if self._plan.columns is None else self._plan.columns[0]
+        samples = np.array(list(self.bootstrap(_BOOTSTRAP, random_state=0)))
+        return samples if columns is None else samples[:, :, columns]
+
+    def _interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+        if isinstance(self._plan.kernel, FidelityKernel):
+            evaluator, kernel = self._evaluator(self.mitigation), self._kernel(self.mitigation)
+            return evaluator.estimate(*map(kernel.prepare, self._plan.points)).interval(level)
+        if self._has_formula:
+            return self._projected_interval(level)
+        # The basic bootstrap: what the samples are to the estimate, the estimate is to the truth.
+        K = self._matrix(self.mitigation)
+        ends = np.quantile(self._samples, [(1 + level) / 2, (1 - level) / 2], axis=0)
+        return 2 * K - ends[0], 2 * K - ends[1]
+
+    def _projected_interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the interval of exp(−γD) from that of the unbiased squared distance D."""
+        kept = [m for m in self.mitigation if not isinstance(m, UnbiasedDistances)]
+        K, errors = self._with_errors((*kept, UnbiasedDistances()))
+        low, high = normal_interval(np.log(K), errors / K, level)
+        return np.exp(low), np.minimum(np.exp(high), 1.0)
+
+    def _padded(self, matrix: np.ndarray) -> np.ndarray:
+        if self._plan.columns is None:
+            return matrix
+        columns, n_columns = self._plan.columns
+        padded = np.zeros((len(matrix), n_columns))
+        padded[:, columns] = matrix
+        return padded
+
+
+def estimate(plan: Plan, mitigation: Sequence[Mitigation] | None) -> Estimate:
+    """Return the estimate of a plan's kernel matrix, with the evaluator's mitigations or others.
+
+    Raises
+    ------
+    MissingCounts
+        If the ledger lacks counts.
+    """
+    found = Estimate(plan, plan.evaluator.mitigation if mitigation is None else mitigation)
+    found.K  # noqa: B018 - what is missing, or does not apply, is said now
+    return found
+
+
+class _Resampled(SamplerEvaluator):
+    """An evaluator that answers with counts drawn from others, each point's once."""
+
+    def __init__(
+        self,
+        evaluator: SamplerEvaluator,
+        counts: dict[bytes, Counts],
+        generator: np.random.Generator,
+    ) -> None:
+        self.__dict__ |= evaluator.__getstate__()
+        self._counts, self._drawn, self._generator = counts, {}, generator
+
+    @staticmethod
+    def read(evaluator: SamplerEvaluator, requests: Sequence[Request]) -> dict[bytes, Counts]:
+        """Return the counts of all points, by key."""
+        return {
+            key: counts
+            for request in requests
+            for key, counts in zip(
+                request.keys(evaluator.identity(request)), evaluator._acquire(request), strict=True
+            )
+        }
+
+    def _acquire(self, request: Request) -> list[Counts]:
+        return [self._sample(key) for key in request.keys(self.identity(request))]
+
+    def _sample(self, key: bytes) -> Counts:
+        if key not in self._drawn:
+            self._drawn[key] = self._counts[key].resampled(self._generator)
+        return self._drawn[key]

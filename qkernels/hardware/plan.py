@@ -1,0 +1,264 @@
+"""What a kernel matrix takes on hardware, before anything is paid for.
+
+What lives here: `Plan`, which points there are to measure, and its functions; what they cost is
+in `summary`, how repetitions are shared out in `allocation`. Buying is done by a `Run`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cirq
+import numpy as np
+from sklearn.gaussian_process.kernels import Kernel
+
+from qkernels.evaluators import SamplerEvaluator
+from qkernels.hardware.allocation import allocated
+from qkernels.hardware.recording import Recorder, merged, sampler_of, with_evaluator
+from qkernels.hardware.run import Run
+from qkernels.hardware.summary import PlanSummary, summarize
+from qkernels.kernels.embedding import check_points
+from qkernels.sampling.ledger import Ledger
+from qkernels.sampling.requests import Request
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The points that a kernel matrix needs, and what becomes of them.
+
+    Attributes
+    ----------
+    kernel : Kernel
+        With one `SamplerEvaluator` inside.
+    points : list of ndarray
+        X, and Y where it is another.
+    requests : tuple of Request
+        What is measured: one parametrised circuit each.
+    columns : (ndarray of int, int) or None
+        For a prediction: the columns that are measured, and how many there are in all.
+    """
+
+    kernel: Kernel
+    points: list[np.ndarray]
+    requests: tuple[Request, ...]
+    columns: tuple[np.ndarray, int] | None = None
+
+    @property
+    def evaluator(self) -> SamplerEvaluator:
+        """What measures."""
+        return sampler_of(self.kernel)
+
+    @property
+    def circuit(self) -> cirq.FrozenCircuit:
+        """The parametrised circuit.
+
+        Raises
+        ------
+        ValueError
+            If the kernel measures several.
+        """
+        return self._only.measured.program.circuit
+
+    @property
+    def sweep(self) -> cirq.Sweep:
+        """The values of the circuit's symbols at each point: `sampler.run_sweep(circuit, sweep)`.
+
+        Raises
+        ------
+        ValueError
+            If the kernel measures several circuits.
+        """
+        return self._only.measured.program.sweep(self._only.values())
+
+    @property
+    def _only(self) -> Request:
+        if len(self.requests) != 1:
+            raise ValueError(
+                f"expected a kernel that measures one circuit, got {len(self.requests)}: see "
+                "plan.requests"
+            )
+        return self.requests[0]
+
+    def summary(
+        self, *, price: Callable[[cirq.AbstractCircuit, int], float] | None = None
+    ) -> PlanSummary:
+        """Return what the plan takes, and what other estimators would; it prints as a table.
+
+        Parameters
+        ----------
+        price : callable, optional
+            Called as `price(circuit, repetitions)`, returns the price of one point; that of the
+            evaluator's budget if left out.
+        """
+        return summarize(self, price)
+
+    def allocate(
+        self, total: int, *, y: Any = None, method: str = "uniform", C: float = 1.0,
+        alpha: float = 1.0,
+    ) -> Plan:
+        """Return the plan with so many repetitions in all, shared out among the points.
+
+        Parameters
+        ----------
+        total : int
+            Repetitions of all points together, at least one for each.
+        y : array-like of shape (n_points,), optional
+            Classes for "svm", targets for "ridge".
+        method : {"uniform", "svm", "ridge"}
+            "svm" and "ridge" give an entry repetitions in proportion to
+            |∂L/∂K_ij| √(K_ij (1 − K_ij)), which makes the variance of the learner's objective
+            least: of a support vector machine's dual, or of kernel ridge regression's.
+        C, alpha : float, default=1.0
+            The learner's regularization.
+
+        Raises
+        ------
+        ValueError
+            If the total is too small, or y is missing or of the wrong length.
+        """
+        return replace(self, requests=allocated(self, total, y, method, C, alpha))
+
+    def open(self, ledger: Ledger | None = None) -> Run:
+        """Return the run as the ledger has it; nothing is bought.
+
+        Parameters
+        ----------
+        ledger : Ledger or path, optional
+            In place of the evaluator's.
+        """
+        evaluator = self.evaluator
+        if ledger is not None:
+            evaluator = evaluator.replace(ledger=ledger)
+        return Run(replace(self, kernel=with_evaluator(self.kernel, evaluator)))
+
+    def execute(self, ledger: Ledger | None = None) -> Run:
+        """Buy what the ledger lacks, chunk by chunk, and wait for it.
+
+        Call it again after a crash: what was bought is not bought again.
+
+        Parameters
+        ----------
+        ledger : Ledger or path, optional
+            In place of the evaluator's.
+
+        Raises
+        ------
+        BudgetExceeded
+            Before anything is submitted, if all of it would cost too much.
+        UnknownSubmission
+            If nobody knows whether a submission was run: see `Run.resolve`.
+        """
+        run = self.open(ledger)
+        run.resume()
+        return run
+
+    def submit(self, ledger: Ledger | None = None) -> Run:
+        """Submit what the ledger lacks, and do not wait for results: see `Run.collect`.
+
+        Parameters
+        ----------
+        ledger : Ledger or path, optional
+            In place of the evaluator's.
+        """
+        run = self.open(ledger)
+        run.resume(wait=False)
+        return run
+
+
+def plan(kernel: Kernel, X: Any, Y: Any = None) -> Plan:
+    """Return what the kernel matrix k(X, Y) takes; nothing is measured.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        A quantum kernel with a `SamplerEvaluator`, also inside a sum, product or power.
+    X : array-like of shape (n_points_X, n_features)
+    Y : array-like of shape (n_points_Y, n_features), default=None
+        None, X itself and equal content are the symmetric case.
+
+    Returns
+    -------
+    Plan
+
+    Examples
+    --------
+    >>> import cirq
+    >>> import qkernels as qk
+    >>> evaluator = qk.SamplerEvaluator(cirq.Simulator(seed=0), repetitions=100)
+    >>> kernel = qk.FidelityKernel(qk.feature_maps.zz, evaluator=evaluator)
+    >>> plan = qk.hardware.plan(kernel, [[0.1, 0.2], [0.3, 0.1], [0.7, 0.5]])
+    >>> plan.summary().repetitions
+    600
+    >>> plan.execute().estimate().K.shape
+    (3, 3)
+    """
+    sampler_of(kernel)
+    points = check_points(X, Y, owner=type(kernel).__name__)
+    return Plan(kernel, points, merged(Recorder.of(kernel, points).requests))
+
+
+def plan_prediction(estimator: Any, X: Any, *, X_train: Any = None) -> Plan:
+    """Return what the prediction of a fitted support vector machine takes.
+
+    Only the columns of its support vectors are measured; in the estimate's matrix the others are
+    zero, with which `precomputed(estimator)` predicts.
+
+    Parameters
+    ----------
+    estimator : SVC, NuSVC, SVR, NuSVR or OneClassSVM
+        Fitted with a quantum kernel that has a `SamplerEvaluator`.
+    X : array-like of shape (n_points, n_features)
+        New points.
+    X_train : array-like of shape (n_train, n_features), optional
+        What the estimator was fitted on; found in it if left out.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no support vectors, or its kernel no `SamplerEvaluator`.
+    ValueError
+        If the training points are not in it and are not given, or a mitigation looks at all of
+        them.
+    """
+    support = getattr(estimator, "support_", None)
+    if support is None:
+        raise TypeError(f"expected a fitted support vector machine, got {estimator!r}")
+    sampler_of(estimator.kernel)
+    if X_train is None:
+        X_train = getattr(estimator, "_BaseLibSVM__Xfit", None)
+    if X_train is None or len(X_train) != estimator.shape_fit_[0]:
+        raise ValueError(
+            f"X_train: expected the {estimator.shape_fit_[0]} points that the estimator was fitted "
+            f"on, got {None if X_train is None else len(X_train)}"
+        )
+    found = plan(estimator.kernel, X, np.asarray(X_train)[support])
+    _check_columns(found.evaluator)
+    return replace(found, columns=(np.array(support), len(X_train)))
+
+
+def precomputed(estimator: Any) -> Any:
+    """Return a copy of a fitted support vector machine that predicts from kernel matrices.
+
+    Parameters
+    ----------
+    estimator : SVC, NuSVC, SVR, NuSVR or OneClassSVM
+        Fitted with a quantum kernel.
+    """
+    return copy.copy(estimator).set_params(kernel="precomputed")
+
+
+def _check_columns(evaluator: SamplerEvaluator) -> None:
+    for item in evaluator.mitigation:
+        if getattr(item, "method", "split") != "split":
+            raise ValueError(
+                f"{item!r} looks at the diagonal of all training points, of which a prediction "
+                "measures the support vectors only; take Depolarizing('split')"
+            )
+

@@ -1,0 +1,87 @@
+"""How far the errors of a kernel matrix carry into what is learnt from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from qkernels.hardware.estimate import Estimate
+
+
+@dataclass(frozen=True, eq=False)
+class Propagation:
+    """Decision values, and what shot noise does to them.
+
+    Attributes
+    ----------
+    decision : ndarray of shape (n_points,) or (n_points, n_classes)
+        What the estimator says with the estimated matrices.
+    std_error : ndarray of the same shape
+        The spread of decision values over bootstrap samples, in each of which the estimator is
+        fitted anew.
+    changed : ndarray of shape (n_points,)
+        The share of samples that predict another class than the estimate does.
+    """
+
+    decision: np.ndarray
+    std_error: np.ndarray
+    changed: np.ndarray
+
+
+def propagate(
+    estimator: Any,
+    train: Estimate,
+    y: Any,
+    test: Estimate | None = None,
+    *,
+    n_samples: int = 100,
+    random_state: int | None = None,
+) -> Propagation:
+    """Return how far the errors of kernel matrices carry into decision values.
+
+    The counts of each point are drawn anew from what was counted (a bootstrap over repetitions),
+    once for all entries that it is in, and the estimator is fitted and asked again.
+
+    Parameters
+    ----------
+    estimator : SVC or another classifier
+        Takes kernel matrices (`kernel="precomputed"`), and has a `decision_function`. A pipeline
+        that begins with `PSDRepair` does too. It is not changed.
+    train : Estimate
+        Of the training points' matrix.
+    y : array-like of shape (n_train,)
+        Their classes.
+    test : Estimate, optional
+        Of the new points' matrix with the training points; the training points themselves if left
+        out.
+    n_samples : int, default=100
+    random_state : int, optional
+        Draws the samples.
+
+    Returns
+    -------
+    Propagation
+
+    Raises
+    ------
+    ValueError
+        If there are not two samples at least.
+    """
+    if n_samples < 2:
+        raise ValueError(f"n_samples: expected at least 2, got {n_samples!r}")
+    fitted = clone(estimator).fit(train.K, y)
+    asked = train.K if test is None else test.K
+    decision, predicted = fitted.decision_function(asked), fitted.predict(asked)
+    seeds = [None, None] if random_state is None else [random_state, random_state + 1]
+    new_points = repeat(None) if test is None else test.bootstrap(n_samples, random_state=seeds[1])
+    decisions, changed = [], np.zeros(len(asked))
+    for K, K_new in zip(train.bootstrap(n_samples, random_state=seeds[0]), new_points, strict=False):
+        again = clone(estimator).fit(K, y)
+        K_new = K if K_new is None else K_new
+        decisions.append(again.decision_function(K_new))
+        changed += again.predict(K_new) != predicted
+    return Propagation(decision, np.std(decisions, axis=0, ddof=1), changed / n_samples)

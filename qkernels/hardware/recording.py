@@ -1,0 +1,106 @@
+"""Kernels whose evaluator is exchanged: to see what they would measure, or to work offline.
+
+What lives here: finding the one sampling evaluator inside a kernel, also in sums and products with
+scikit-learn's, putting another in its place, and recording what a kernel asks of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.gaussian_process.kernels import Kernel
+
+from qkernels.evaluators import Evaluator, SamplerEvaluator
+from qkernels.sampling.counts import Counts
+from qkernels.sampling.requests import Request, TomographyRequest
+
+
+def sampler_of(kernel: Any) -> SamplerEvaluator:
+    """Return the sampling evaluator of a kernel.
+
+    Raises
+    ------
+    TypeError
+        If it is not a kernel, or has none.
+    ValueError
+        If it has several that are not equal.
+    """
+    if not isinstance(kernel, Kernel):
+        raise TypeError(f"kernel: expected a quantum kernel, got {kernel!r}")
+    found = [v for v in kernel.get_params().values() if isinstance(v, SamplerEvaluator)]
+    if not found:
+        raise TypeError(f"expected a kernel whose evaluator is a SamplerEvaluator, got {kernel!r}")
+    if any(evaluator != found[0] for evaluator in found):
+        raise ValueError(f"expected one evaluator in all parts of the kernel, got {found}")
+    return found[0]
+
+
+def with_evaluator(kernel: Kernel, evaluator: Evaluator) -> Kernel:
+    """Return a copy of a kernel with another evaluator in the place of its sampling one."""
+    copied = clone(kernel)
+    params = kernel.get_params()
+    names = [name for name, value in params.items() if isinstance(value, SamplerEvaluator)]
+    return copied.set_params(**dict.fromkeys(names, evaluator))
+
+
+class Recorder(SamplerEvaluator):
+    """An evaluator that writes down what it is asked for, and answers as if all were noiseless.
+
+    Attributes
+    ----------
+    requests : list of Request
+        What it would have measured, in the order in which it was asked.
+    tomography : list of TomographyRequest
+        Those of expectation values, with the place of each point.
+    """
+
+    def __init__(self, evaluator: SamplerEvaluator) -> None:
+        self.__dict__ |= evaluator.__getstate__()
+        self.requests: list[Request] = []
+        self.tomography: list[TomographyRequest] = []
+
+    @classmethod
+    def of(cls, kernel: Kernel, points: Sequence[np.ndarray]) -> Recorder:
+        """Return what a kernel's matrix asks for."""
+        recorder = cls(sampler_of(kernel))
+        with_evaluator(kernel, recorder)(*points)
+        return recorder
+
+    def tomography_request(self, *args: Any) -> TomographyRequest:
+        """Return the points that measure expectation values, and write them down."""
+        self.tomography.append(super().tomography_request(*args))
+        return self.tomography[-1]
+
+    def _acquire(self, request: Request) -> list[Counts]:
+        self.requests.append(request)
+        outcomes = np.zeros((1, request.measured.program.n_bits), dtype=bool)
+        return [Counts(outcomes, np.array([int(r)])) for r in request.repetitions]
+
+
+def merged(requests: Sequence[Request]) -> tuple[Request, ...]:
+    """Return one request for each circuit, with each distinct point once."""
+    by_circuit: dict[bytes, list[Request]] = {}
+    for request in requests:
+        by_circuit.setdefault(request.measured.program.key, []).append(request)
+    return tuple(map(_joined, by_circuit.values()))
+
+
+def _joined(requests: Sequence[Request]) -> Request:
+    if len(requests) == 1:
+        return requests[0]
+    starts = [
+        np.cumsum([0, *(len(getattr(r, half)) for r in requests[:-1])])
+        for half in ("first", "second")
+    ]
+    both = Request(
+        requests[0].measured,
+        np.concatenate([r.first for r in requests]),
+        np.concatenate([r.second for r in requests]),
+        np.concatenate([r.pairs + s for r, s in zip(requests, np.transpose(starts), strict=True)]),
+        np.concatenate([r.repetitions for r in requests]),
+    )
+    rows = {key: row for row, key in enumerate(both.keys(""))}
+    return both[np.array(sorted(rows.values()))]

@@ -1,0 +1,201 @@
+"""A plan on a ledger: bought, collected, resumed, topped up, estimated.
+
+What lives here: `Run`. What is planned is in `plan`, what the counts say in `estimate`; how chunks
+are bought is the business of `sampling`.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qkernels.hardware.entries import largest_by_point
+from qkernels.hardware.estimate import Estimate, estimate
+from qkernels.sampling.ledger import Ledger
+from qkernels.sampling.mitigation import Mitigation
+from qkernels.sampling.requests import Request
+
+if TYPE_CHECKING:
+    from qkernels.hardware.plan import Plan
+
+# A top-up is asked for so many times before it is given up.
+_ROUNDS = 5
+
+
+class CalibrationWarning(UserWarning):
+    """Counts of one matrix were measured in different calibrations of the device."""
+
+
+@dataclass(eq=False)
+class Run:
+    """A plan, and the ledger that says how far it is.
+
+    Attributes
+    ----------
+    plan : Plan
+    """
+
+    plan: Plan
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was bought, and what came back."""
+        return self.plan.evaluator.ledger
+
+    @property
+    def missing(self) -> int:
+        """How many points still lack repetitions, here or on their way."""
+        return sum(
+            int(np.sum(self.ledger.holdings(keys).asked < request.repetitions))
+            for request, keys in self._keys()
+        )
+
+    def resume(self, *, wait: bool = True) -> Run:
+        """Buy what the ledger lacks.
+
+        Parameters
+        ----------
+        wait : bool, default=True
+            Whether to wait for results.
+
+        Returns
+        -------
+        Run
+            Itself.
+
+        Raises
+        ------
+        BudgetExceeded
+            Before anything is submitted, if all of it would cost too much.
+        UnknownSubmission
+            If nobody knows whether a submission was run: see `resolve`.
+        """
+        for request in self.plan.requests:
+            self.plan.evaluator.execution.buy(request, wait=wait)
+        self._warn_of_calibrations()
+        return self
+
+    def collect(self, *, wait: bool = True) -> int:
+        """Fetch what has come of submissions, and buy nothing.
+
+        Parameters
+        ----------
+        wait : bool, default=True
+            Whether to wait until no submission is open.
+
+        Returns
+        -------
+        int
+            How many points still lack repetitions.
+        """
+        execution = self.plan.evaluator.execution
+        return sum(execution.collect(request, wait=wait) for request in self.plan.requests)
+
+    def resolve(self, submission: int, *, action: str, reference: str | None = None) -> Run:
+        """Decide what becomes of a submission of which nobody knows whether it was run.
+
+        Parameters
+        ----------
+        submission : int
+            Its number, as the error says.
+        action : {"attach", "resubmit", "abandon"}
+            "attach" collects it where the backend can find it; "resubmit" buys it again, with all
+            that is missing; "abandon" does without it.
+        reference : str, optional
+            Under which the backend has it, for "attach"; it is looked up if left out.
+
+        Returns
+        -------
+        Run
+            Itself.
+
+        Raises
+        ------
+        ValueError, LookupError
+            If there is no such action or submission, it needs no decision, or cannot be found.
+        """
+        self.plan.evaluator.resolve(submission, action=action, reference=reference)
+        if action == "resubmit":
+            self.resume()
+        elif action == "attach":
+            self.collect()
+        return self
+
+    def estimate(self, mitigation: Sequence[Mitigation] | None = None) -> Estimate:
+        """Return the kernel matrix that the counts say; nothing is bought.
+
+        Parameters
+        ----------
+        mitigation : sequence, optional
+            What is corrected, in place of the evaluator's.
+
+        Raises
+        ------
+        MissingCounts
+            If some points have no counts.
+        """
+        return estimate(self.plan, mitigation)
+
+    def top_up(self, *, std_error: float) -> Run:
+        """Buy the repetitions that the standard errors of all entries take; return the new run.
+
+        Parameters
+        ----------
+        std_error : float
+            Positive; the largest standard error that an entry may have.
+
+        Raises
+        ------
+        ValueError
+            If it is not a positive number.
+        BudgetExceeded
+            Before anything is submitted, if all of it would cost too much.
+        """
+        if not std_error > 0:
+            raise ValueError(f"std_error: expected a positive number, got {std_error!r}")
+        run = self
+        for _ in range(_ROUNDS):
+            factor = (run.estimate().std_error / std_error) ** 2
+            if factor.max(initial=0) <= 1:
+                break
+            run = Run(replace(run.plan, requests=run._more(factor))).resume()
+        return run
+
+    def _more(self, factor: np.ndarray) -> tuple[Request, ...]:
+        """Return the requests with repetitions multiplied by what their entries need."""
+        needs = largest_by_point(self.plan, factor)
+        return tuple(
+            request.asking_for(
+                np.array(
+                    [
+                        math.ceil(max(1.0, needs.get(key, 1.0)) * asked)
+                        for key, asked in zip(request.keys(""), request.repetitions, strict=True)
+                    ]
+                )
+            )
+            for request in self.plan.requests
+        )
+
+    def _keys(self) -> list[tuple[Request, list[bytes]]]:
+        evaluator = self.plan.evaluator
+        return [(r, r.keys(evaluator.identity(r))) for r in self.plan.requests]
+
+    def _warn_of_calibrations(self) -> None:
+        """Tell if the points were not measured in one state of the device."""
+        found: dict[str, int] = {}
+        for _, keys in self._keys():
+            for name, n in self.ledger.calibrations(keys).items():
+                found[name] = found.get(name, 0) + n
+        if len(found) > 1:
+            listed = ", ".join(f"{n} points in {name}" for name, n in found.items())
+            warnings.warn(
+                f"counts of this matrix are of different calibrations: {listed}",
+                CalibrationWarning,
+                stacklevel=3,
+            )
+

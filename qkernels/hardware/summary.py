@@ -1,0 +1,211 @@
+"""What a plan takes: circuits, points, repetitions, depth, errors and price, as a table.
+
+What lives here: `PlanSummary` and how it is reckoned, for the plan's own estimator and for others
+beside it. Nothing is measured; standard errors are those of a noiseless device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cirq
+import numpy as np
+
+from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
+from qkernels.hardware.recording import Recorder, merged, with_evaluator
+from qkernels.kernels import FidelityKernel
+from qkernels.sampling.requests import Request
+
+if TYPE_CHECKING:
+    from qkernels.hardware.plan import Plan
+
+Price = Callable[[cirq.AbstractCircuit, int], float]
+
+# Wider circuits are not simulated for a prediction of errors.
+_MAX_QUBITS = 16
+
+
+@dataclass(frozen=True)
+class EstimatorCost:
+    """What one estimator takes.
+
+    Attributes
+    ----------
+    name : str
+        "inversion", "bell" or "tomography".
+    is_chosen : bool
+        Whether the plan uses it.
+    circuits, points, repetitions : int
+        Parametrised circuits, distinct points, and repetitions of all points together.
+    qubits, two_qubit_depth : int
+        Of the largest circuit, compiled: layers of gates on two qubits or more.
+    std_error : float
+        Mean standard error of an entry that is measured, on a device without noise; of the largest
+        that can be where the circuit is too wide to be simulated.
+    price : float
+        Of all points; 0 without a price.
+    """
+
+    name: str
+    is_chosen: bool
+    circuits: int
+    points: int
+    repetitions: int
+    qubits: int
+    two_qubit_depth: int
+    std_error: float
+    price: float
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """What a plan takes, and what other estimators would.
+
+    Attributes
+    ----------
+    estimators : tuple of EstimatorCost
+        The plan's own, and those that could take its place.
+    missing_points, missing_repetitions : int
+        What the ledger lacks of it.
+    missing_price : float
+        The price of that.
+    """
+
+    estimators: tuple[EstimatorCost, ...]
+    missing_points: int
+    missing_repetitions: int
+    missing_price: float
+
+    @property
+    def chosen(self) -> EstimatorCost:
+        """The estimator of the plan."""
+        return next(cost for cost in self.estimators if cost.is_chosen)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the chosen estimator."""
+        if name in EstimatorCost.__dataclass_fields__:
+            return getattr(self.chosen, name)
+        raise AttributeError(f"PlanSummary has no attribute {name!r}")
+
+    def __str__(self) -> str:
+        head = ("estimator", "circuits", "points", "repetitions", "qubits", "2q depth", "std error")
+        rows = [(*head, "price"), *map(_cells, self.estimators)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(c.rjust(w) for c, w in zip(r, widths, strict=True)) for r in rows]
+        price = f" for {self.missing_price:g}" if self.missing_price else ""
+        bought = self.points - self.missing_points
+        return "\n".join(
+            [
+                *lines,
+                f"in the ledger: {bought} of {self.points} points; to buy: "
+                f"{self.missing_repetitions} repetitions of {self.missing_points} points{price}",
+            ]
+        )
+
+
+def summarize(plan: Plan, price: Price | None) -> PlanSummary:
+    """Return what a plan takes; see `Plan.summary`."""
+    budget = plan.evaluator.budget
+    price = price or (budget.price if budget is not None else None) or _free
+    execution, ledger = plan.evaluator.execution, plan.evaluator.ledger
+    lacking = []
+    for request in plan.requests:
+        held = ledger.holdings(request.keys(plan.evaluator.identity(request)))
+        lacking.append(np.maximum(request.repetitions - held.asked - held.coming, 0))
+    del execution
+    return PlanSummary(
+        tuple(_costs(plan, price)),
+        int(sum(np.count_nonzero(n) for n in lacking)),
+        int(sum(n.sum() for n in lacking)),
+        sum(_price(r, n, price) for r, n in zip(plan.requests, lacking, strict=True)),
+    )
+
+
+def _costs(plan: Plan, price: Price) -> Iterator[EstimatorCost]:
+    if not isinstance(plan.kernel, FidelityKernel):
+        yield _cost("tomography", plan, plan.requests, price, is_chosen=True)
+        return
+    for name in ("inversion", "bell"):
+        is_chosen = name == plan.evaluator.estimator
+        try:
+            requests = plan.requests if is_chosen else _requests_with(plan, name)
+        except ValueError:  # The map cannot be measured in this way, or not be corrected.
+            continue
+        yield _cost(name, plan, requests, price, is_chosen=is_chosen)
+
+
+def _requests_with(plan: Plan, estimator: str) -> tuple[Request, ...]:
+    evaluator: SamplerEvaluator = plan.evaluator.replace(estimator=estimator)
+    kernel = with_evaluator(plan.kernel, evaluator)
+    return merged(Recorder.of(kernel, plan.points).requests)
+
+
+def _cost(
+    name: str, plan: Plan, requests: tuple[Request, ...], price: Price, *, is_chosen: bool
+) -> EstimatorCost:
+    circuits = [request.measured.program.circuit for request in requests]
+    repetitions = [request.repetitions for request in requests]
+    return EstimatorCost(
+        name,
+        is_chosen,
+        circuits=len(requests),
+        points=sum(map(len, requests)),
+        repetitions=int(sum(n.sum() for n in repetitions)),
+        qubits=max((len(circuit.all_qubits()) for circuit in circuits), default=0),
+        two_qubit_depth=max(map(two_qubit_depth, circuits), default=0),
+        std_error=_std_error(name, plan, np.concatenate([*repetitions, np.ones(1)]).max()),
+        price=sum(_price(r, r.repetitions, price) for r in requests),
+    )
+
+
+def two_qubit_depth(circuit: cirq.AbstractCircuit) -> int:
+    """Return the number of layers of gates on two qubits or more.
+
+    Measurements do not count, and gates on different qubits share a layer where they can.
+    """
+    depth: dict[cirq.Qid, int] = {}
+    for operation in circuit.all_operations():
+        if len(operation.qubits) > 1 and not cirq.is_measurement(operation):
+            layer = 1 + max(depth.get(qubit, 0) for qubit in operation.qubits)
+            depth |= dict.fromkeys(operation.qubits, layer)
+    return max(depth.values(), default=0)
+
+
+def _std_error(name: str, plan: Plan, repetitions: float) -> float:
+    """Return the mean standard error of an entry with so many repetitions."""
+    if name == "tomography":
+        return float("nan")
+    if name == "tomography" or _width(plan) > _MAX_QUBITS:
+        return (0.5 if name == "inversion" else 1.0) / np.sqrt(repetitions)
+    K = with_evaluator(plan.kernel, StatevectorEvaluator())(*plan.points)
+    if len(plan.points) == 1 and len(K) > 1:
+        K = K[~np.eye(len(K), dtype=bool)]
+    variance = K * (1 - K) if name == "inversion" else 1 - K**2
+    return float(np.mean(np.sqrt(np.clip(variance, 0, None) / repetitions)))
+
+
+def _width(plan: Plan) -> int:
+    return max(len(r.measured.program.qubits) for r in plan.requests)
+
+
+def _price(request: Request, repetitions: np.ndarray, price: Price) -> float:
+    circuit = request.measured.program.circuit
+    distinct, numbers = np.unique(repetitions[repetitions > 0], return_counts=True)
+    prices = [price(circuit, int(n)) for n in distinct]
+    return float(sum(n * p for n, p in zip(numbers.tolist(), prices, strict=True)))
+
+
+def _free(circuit: cirq.AbstractCircuit, repetitions: int) -> float:
+    return 0.0
+
+
+def _cells(cost: EstimatorCost) -> tuple[str, ...]:
+    return (
+        ("* " if cost.is_chosen else "") + cost.name,
+        *(str(n) for n in (cost.circuits, cost.points, cost.repetitions, cost.qubits)),
+        str(cost.two_qubit_depth),
+        "" if np.isnan(cost.std_error) else f"{cost.std_error:.4f}",
+        f"{cost.price:g}",
+    )
