@@ -6,6 +6,7 @@ bought, and has them estimated. How each is done lives in `sampling`.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -160,7 +161,7 @@ class SamplerEvaluator:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_execution"}
+        return {name: value for name, value in self.__dict__.items() if name != "execution"}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SamplerEvaluator):
@@ -185,6 +186,17 @@ class SamplerEvaluator:
         backend = None if self.backend is None else identity_of(self.backend)
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"sampler-1:{self.ledger.name}:{backend}, {arguments}"
+
+    def replace(self, **changes: Any) -> SamplerEvaluator:
+        """Return an evaluator with some arguments changed; it shares the ledger.
+
+        Parameters
+        ----------
+        **changes
+            Arguments of the constructor.
+        """
+        names = inspect.signature(SamplerEvaluator).parameters
+        return SamplerEvaluator(**{name: getattr(self, name) for name in names} | changes)
 
     # -- The protocol
 
@@ -385,7 +397,8 @@ class SamplerEvaluator:
     # -- Buying
 
     @cached_property
-    def _execution(self) -> Execution:
+    def execution(self) -> Execution:
+        """What buys for this evaluator."""
         order = self.random_state
         return Execution(
             self.ledger,
@@ -414,17 +427,29 @@ class SamplerEvaluator:
         ValueError, LookupError
             If there is no such action or submission, it needs no decision, or cannot be found.
         """
-        self._execution.resolve(submission, action, reference)
+        self.execution.resolve(submission, action, reference)
 
     def _acquire(self, request: Request) -> list[Counts]:
         """Return the counts of all points, buying what is missing."""
-        if self.backend is None:
-            return read_counts(self.ledger, request, self._offline_identity(request))
-        self._execution.buy(request)
-        return read_counts(self.ledger, request, self._execution.identity)
+        if not self.is_offline:
+            self.execution.buy(request)
+        return read_counts(self.ledger, request, self.identity(request))
 
-    def _offline_identity(self, request: Request) -> str:
-        """Return the one backend that the ledger has counts of this circuit from."""
+    @property
+    def is_offline(self) -> bool:
+        """Whether counts come from the ledger alone."""
+        return self.backend is None or isinstance(self.backend, Offline)
+
+    def identity(self, request: Request) -> str:
+        """Return the backend whose counts are meant: without one, the ledger's only one.
+
+        Raises
+        ------
+        ValueError
+            If there is no backend, and the ledger has counts of several.
+        """
+        if self.backend is not None:
+            return identity_of(self.backend)
         found = self.ledger.backends(request.measured.program)
         if len(found) > 1:
             raise ValueError(

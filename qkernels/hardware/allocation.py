@@ -90,9 +90,13 @@ def _shares(weights: np.ndarray, total: int) -> np.ndarray:
     low, high = 0.0, _LEVEL
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if _rounded(middle * total * shares).sum() <= total else (
-            low,
-            middle,
+        low, high = (
+            (middle, high)
+            if _rounded(middle * total * shares).sum() <= total
+            else (
+                low,
+                middle,
+            )
         )
     return _rounded(low * total * shares)
 

@@ -18,10 +18,10 @@ from sklearn.gaussian_process.kernels import Kernel
 from qkernels.evaluators import SamplerEvaluator
 from qkernels.hardware.recording import with_evaluator
 from qkernels.kernels import FidelityKernel, ProjectedKernel
+from qkernels.kernels.projected import estimated
 from qkernels.sampling.backends import Offline
 from qkernels.sampling.counts import Counts
-from qkernels.sampling.estimates import normal_interval
-from qkernels.sampling.mitigation import Mitigation, UnbiasedDistances
+from qkernels.sampling.mitigation import Mitigation
 from qkernels.sampling.requests import Request
 
 if TYPE_CHECKING:
@@ -201,11 +201,11 @@ class Estimate:
         return 2 * K - ends[0], 2 * K - ends[1]
 
     def _projected_interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the interval of exp(−γD) from that of the unbiased squared distance D."""
-        kept = [m for m in self.mitigation if not isinstance(m, UnbiasedDistances)]
-        K, errors = self._with_errors((*kept, UnbiasedDistances()))
-        low, high = normal_interval(np.log(K), errors / K, level)
-        return np.exp(low), np.minimum(np.exp(high), 1.0)
+        """Return the interval of exp(−γD) from that of the squared distance D."""
+        kernel: Any = self._kernel(self.mitigation)
+        prepared = [kernel.prepare(P) for P in self._plan.points]
+        near, far = estimated(prepared[0], prepared[-1]).interval(level)  # type: ignore[union-attr]
+        return np.exp(-kernel.gamma * far), np.exp(-kernel.gamma * near)
 
     def _padded(self, matrix: np.ndarray) -> np.ndarray:
         if self._plan.columns is None:

@@ -96,7 +96,12 @@ class Plan:
         return summarize(self, price)
 
     def allocate(
-        self, total: int, *, y: Any = None, method: str = "uniform", C: float = 1.0,
+        self,
+        total: int,
+        *,
+        y: Any = None,
+        method: str = "uniform",
+        C: float = 1.0,
         alpha: float = 1.0,
     ) -> Plan:
         """Return the plan with so many repetitions in all, shared out among the points.
@@ -261,4 +266,3 @@ def _check_columns(evaluator: SamplerEvaluator) -> None:
                 f"{item!r} looks at the diagonal of all training points, of which a prediction "
                 "measures the support vectors only; take Depolarizing('split')"
             )
-

@@ -79,7 +79,9 @@ def propagate(
     seeds = [None, None] if random_state is None else [random_state, random_state + 1]
     new_points = repeat(None) if test is None else test.bootstrap(n_samples, random_state=seeds[1])
     decisions, changed = [], np.zeros(len(asked))
-    for K, K_new in zip(train.bootstrap(n_samples, random_state=seeds[0]), new_points, strict=False):
+    for K, K_new in zip(
+        train.bootstrap(n_samples, random_state=seeds[0]), new_points, strict=False
+    ):
         again = clone(estimator).fit(K, y)
         K_new = K if K_new is None else K_new
         decisions.append(again.decision_function(K_new))

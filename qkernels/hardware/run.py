@@ -198,4 +198,3 @@ class Run:
                 CalibrationWarning,
                 stacklevel=3,
             )
-

@@ -27,7 +27,7 @@ from qkernels.kernels.classical import (
 )
 from qkernels.kernels.embedding import Embedding, resolve_evaluator
 from qkernels.kernels.gradients import present, value_and_vjp
-from qkernels.kernels.noise import distance_variances, noise_of_distances
+from qkernels.kernels.noise import Distances, estimated_distances
 from qkernels.kernels.observables import Observables, parse_observables
 from qkernels.kernels.serialization import register
 from qkernels.kernels.validation import (
@@ -416,17 +416,20 @@ def _estimated_gaussian(
     p: Prepared, q: Prepared | None, gamma: float, unbiased: bool, return_std: bool
 ) -> Any:
     """Return the Gaussian of features, and its standard errors, without noise if unbiased."""
-    F, G = _features(p), None if q is None else _features(q)
-    K = _gaussian(F, G, gamma)
-    columns = p if q is None else q
-    noise, more = p.covariance, columns.covariance  # type: ignore[attr-defined]
-    if noise is None or more is None:
+    K = _gaussian(_features(p), None if q is None else _features(q), gamma)
+    found = estimated(p, p if q is None else q) if return_std or unbiased else None
+    if found is None:
         return (K, np.zeros_like(K)) if return_std else K
-    spread = distance_variances(F, F if G is None else G, noise, more)
     if unbiased:
-        added = noise_of_distances(noise)[:, np.newaxis] + noise_of_distances(more)
-        K = np.where(spread > 0, np.minimum(K * np.exp(gamma * added), 1.0), K)
-    return (K, gamma * K * np.sqrt(spread)) if return_std else K
+        K = np.exp(-gamma * found.unbiased)
+    return (K, gamma * K * np.sqrt(found.variances)) if return_std else K
+
+
+def estimated(p: Prepared, q: Prepared) -> Distances | None:
+    """Return the squared distances of prepared features with errors; None if they have none."""
+    F, G = _features(p), _features(q)
+    noise, more = p.covariance, q.covariance  # type: ignore[attr-defined]
+    return None if noise is None or more is None else estimated_distances(F, G, noise, more)
 
 
 def _gaussian(F: np.ndarray, G: np.ndarray | None, gamma: float) -> np.ndarray:

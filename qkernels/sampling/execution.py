@@ -115,25 +115,48 @@ class Execution:
             If the backend gave up a submission.
         """
         keys = request.keys(self.identity)
-        program = request.measured.program
-        # A sampler need not be safe to share by threads.
         with self.ledger.turn:
-            missing, held = self._settled(request, keys)
-            self._check_budget(program, missing)
-            with tqdm(
-                total=int(np.sum(missing > 0)), disable=not self._verbose, unit="point"
-            ) as bar:
-                look = _FIRST_LOOK
-                while missing.any() or (wait and held.open):
-                    before = missing
+            missing = self._settled(request, keys)[0]
+            self._check_budget(request.measured.program, missing)
+            bar = tqdm(total=int(np.sum(missing > 0)), disable=not self._verbose, unit="point")
+            with bar:
+                while missing.any():
                     for rows in self._chunks(missing):
                         self._buy_chunk(request, keys, rows, int(missing[rows[0]]))
                         bar.update(len(rows))
-                    self._collect(program, held.open)
-                    missing, held = self._settled(request, keys)
-                    if wait and held.open and not before.any():
-                        time.sleep(look)
-                        look = min(2 * look, _LAST_LOOK)
+                    missing = self._settled(request, keys)[0]
+            if wait and self.collect(request):
+                self.buy(request)
+
+    def collect(self, request: Request, *, wait: bool = True) -> int:
+        """Fetch what has come of submissions, and buy nothing.
+
+        Parameters
+        ----------
+        request : Request
+        wait : bool, default=True
+            Whether to wait until no submission is open.
+
+        Returns
+        -------
+        int
+            How many points still lack repetitions.
+
+        Raises
+        ------
+        UnknownSubmission, BadResults, RuntimeError
+            As `buy` does.
+        """
+        keys = request.keys(self.identity)
+        look = _FIRST_LOOK
+        while True:
+            missing, held = self._settled(request, keys)
+            self._collect(request.measured.program, held.open)
+            missing, held = self._settled(request, keys)
+            if not wait or not held.open:
+                return int(np.sum(missing + held.coming > 0))
+            time.sleep(look)
+            look = min(2 * look, _LAST_LOOK)
 
     def resolve(self, number: int, action: str, reference: str | None = None) -> None:
         """Decide what becomes of a submission of which nobody knows whether it was run.
