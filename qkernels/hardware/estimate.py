@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,7 +115,7 @@ class Estimate:
     def corrections(self) -> tuple[Correction, ...]:
         """How much each mitigation changed, in the order in which they are listed."""
         steps = [self._matrix(self.mitigation[:k]) for k in range(len(self.mitigation) + 1)]
-        changes = [np.abs(after - before) for before, after in zip(steps, steps[1:], strict=False)]
+        changes = [np.abs(after - before) for before, after in pairwise(steps)]
         return tuple(
             Correction(item, float(change.mean()), float(change.max()))
             for item, change in zip(self.mitigation, changes, strict=True)
@@ -239,7 +240,8 @@ class _Resampled(SamplerEvaluator):
         generator: np.random.Generator,
     ) -> None:
         self.__dict__ |= evaluator.__getstate__()
-        self._counts, self._drawn, self._generator = counts, {}, generator
+        self._counts, self._generator = counts, generator
+        self._drawn: dict[bytes, Counts] = {}
 
     @staticmethod
     def read(evaluator: SamplerEvaluator, requests: Sequence[Request]) -> dict[bytes, Counts]:

@@ -6,9 +6,8 @@ are bought is the business of `sampling`.
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 # A top-up is asked for so many times before it is given up.
 _ROUNDS = 5
+# Steps between the repetitions of a top-up: at most 19 % more than needed.
+_LEVEL = 2**0.25
 
 
 class CalibrationWarning(UserWarning):
@@ -169,17 +170,7 @@ class Run:
     def _more(self, factor: np.ndarray) -> tuple[Request, ...]:
         """Return the requests with repetitions multiplied by what their entries need."""
         needs = largest_by_point(self.plan, factor)
-        return tuple(
-            request.asking_for(
-                np.array(
-                    [
-                        math.ceil(max(1.0, needs.get(key, 1.0)) * asked)
-                        for key, asked in zip(request.keys(""), request.repetitions, strict=True)
-                    ]
-                )
-            )
-            for request in self.plan.requests
-        )
+        return tuple(_asking_for_more(request, needs) for request in self.plan.requests)
 
     def _keys(self) -> list[tuple[Request, list[bytes]]]:
         evaluator = self.plan.evaluator
@@ -198,3 +189,13 @@ class Run:
                 CalibrationWarning,
                 stacklevel=3,
             )
+
+
+def _asking_for_more(request: Request, needs: Mapping[bytes, float]) -> Request:
+    """Return a request with repetitions multiplied by what its points need, where that is more.
+
+    Factors are rounded up to a few levels: one submission has one number of repetitions.
+    """
+    factors = np.array([max(1.0, needs.get(key, 1.0)) for key in request.keys("")])
+    levels = _LEVEL ** np.ceil(np.log(factors) / np.log(_LEVEL))
+    return request.asking_for(np.ceil(levels * request.repetitions).astype(np.int64))

@@ -155,12 +155,14 @@ def second_copy(qubits: tuple[cirq.Qid, ...]) -> tuple[cirq.Qid, ...]:
 
     Qubits that are neither on one line nor on one grid get named copies.
     """
-    if all(isinstance(qubit, cirq.LineQubit) for qubit in qubits):
-        shift = qubits[-1].x - qubits[0].x + 1
-        return tuple(qubit + shift for qubit in qubits)  # type: ignore[operator]
-    if all(isinstance(qubit, cirq.GridQubit) for qubit in qubits):
-        down = (qubits[-1].row - qubits[0].row + 1, 0)  # type: ignore[attr-defined]
-        return tuple(qubit + down for qubit in qubits)  # type: ignore[operator]
+    line = [qubit for qubit in qubits if isinstance(qubit, cirq.LineQubit)]
+    if len(line) == len(qubits):
+        shift = line[-1].x - line[0].x + 1
+        return tuple(qubit + shift for qubit in line)
+    grid = [qubit for qubit in qubits if isinstance(qubit, cirq.GridQubit)]
+    if len(grid) == len(qubits):
+        down = (grid[-1].row - grid[0].row + 1, 0)
+        return tuple(qubit + down for qubit in grid)
     return tuple(cirq.NamedQubit(f"{qubit} copy") for qubit in qubits)
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import cirq
 import numpy as np
+from scipy.special import ndtri
 
 from qkernels.sampling.counts import Counts
-from qkernels.sampling.intervals import bell_interval, fidelity_interval
+from qkernels.sampling.intervals import parity_interval, proportion_interval
 from qkernels.sampling.mitigation import (
     BitFlipTolerance,
     Depolarizing,
@@ -70,9 +71,9 @@ class FidelityEstimate:
     ) -> tuple[np.ndarray, np.ndarray]:
         values, repetitions = self.values[measured], self.repetitions[measured]
         if self.kind == "inversion":
-            return fidelity_interval(np.rint(values * repetitions), repetitions, level)
+            return proportion_interval(np.rint(values * repetitions), repetitions, level)
         if self.kind == "bell":
-            return bell_interval(np.rint((1 + values) / 2 * repetitions), repetitions, level)
+            return parity_interval(np.rint((1 + values) / 2 * repetitions), repetitions, level)
         return normal_interval(values, np.sqrt(self.variances[measured]), level)
 
 
@@ -240,9 +241,7 @@ def normal_interval(
     values: np.ndarray, errors: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return values ± the standard errors' multiple that a normal distribution has at a level."""
-    from scipy.stats import norm
-
-    reach = norm.ppf((1 + level) / 2) * errors
+    reach = ndtri((1 + level) / 2) * errors
     return values - reach, values + reach
 
 

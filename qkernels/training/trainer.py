@@ -23,6 +23,7 @@ from qkernels.alignment import is_regression
 from qkernels.kernels import value_and_vjp
 from qkernels.losses import Loss, get_loss
 from qkernels.optimizers import SPSA, Adam
+from qkernels.sampling.budget import BudgetExceeded
 
 # Those of scipy's methods that use a gradient, with what they call the number of iterations; the
 # first group keeps within bounds.
@@ -89,8 +90,8 @@ class KernelTrainer(BaseEstimator):
     -----
     Angles are periodic: bounds of `parameters` say where restarts are drawn from, and training may
     leave them. All other hyperparameters stay within their bounds, and start there, but for "CG",
-    "BFGS", "Newton-CG" and "trust-constr", which are told of none. Ctrl-C ends the training; what
-    is best so far is kept.
+    "BFGS", "Newton-CG" and "trust-constr", which are told of none. Ctrl-C ends the training, and so
+    does a sampler's budget, which is never passed; what is best so far is kept.
 
     Examples
     --------
@@ -152,10 +153,11 @@ class KernelTrainer(BaseEstimator):
         try:
             for start in run.starts():
                 run.descend(start)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, BudgetExceeded) as stop:
             if not run.best.history:
                 raise
-            warnings.warn("training was interrupted; the best so far is kept", stacklevel=2)
+            why = "reached its budget" if isinstance(stop, BudgetExceeded) else "was interrupted"
+            warnings.warn(f"training {why}; the best so far is kept", stacklevel=2)
         self.kernel_ = run.kernel.clone_with_theta(run.best.theta)
         self.loss_ = run.best.loss
         self.history_ = np.array(run.best.history)
