@@ -79,14 +79,39 @@ def inversion_circuit(feature_map: FeatureMap, target: Any = None) -> MeasuredMa
        Nature 567, 209 (2019).
     """
     first, second = _prepared(feature_map, "x"), _prepared(feature_map, "y")
-    inverse = cirq.inverse(second, None)
-    if inverse is None:
-        bad = next(op for op in second.all_operations() if cirq.inverse(op, None) is None)
+    inverse = cirq.Circuit(
+        cirq.Moment(part) if isinstance(part, cirq.Operation) else part
+        for moment in reversed(second)
+        for part in _inverted(moment)
+    )
+    return _measured(first + inverse, feature_map.qubits, feature_map, target)
+
+
+def _inverted(moment: cirq.Moment) -> Iterator[Any]:
+    """Yield the inverse of a moment: a moment, or operations one by one."""
+    inverse = cirq.inverse(moment, None)
+    if inverse is not None:
+        yield inverse
+        return
+    for operation in moment:
+        yield from _inverted_operation(operation)
+
+
+def _inverted_operation(operation: cirq.Operation) -> Iterator[cirq.Operation]:
+    inverse = cirq.inverse(operation, None)
+    parts = cirq.decompose_once(operation, None) if inverse is None else None
+    if inverse is not None:
+        yield inverse
+    elif cirq.has_unitary(operation):
+        yield cirq.MatrixGate(cirq.unitary(operation).conj().T)(*operation.qubits)
+    elif parts:
+        for part in reversed(parts):
+            yield from _inverted_operation(part)
+    else:
         raise ValueError(
-            f"estimator='inversion' runs the circuit backwards, but {bad} has no inverse; "
+            f"estimator='inversion' runs the circuit backwards, but {operation} has no inverse; "
             "estimator='bell' measures such maps"
         )
-    return _measured(first + inverse, feature_map.qubits, feature_map, target)
 
 
 @lru_cache(maxsize=64)
@@ -183,12 +208,15 @@ def _measured(
 
 def _prepared(feature_map: FeatureMap, letter: str) -> cirq.Circuit:
     """Return the map's circuit with the k-th angle as the symbol qk_{letter}{k}."""
-    places = {symbol: k for k, symbol in enumerate(feature_map.angle_symbols)}
+    names = {
+        symbol: sympy.Symbol(f"qk_{letter}{k}")
+        for k, symbol in enumerate(feature_map.angle_symbols)
+    }
+
+    def rename(expression: sympy.Expr) -> sympy.Expr:
+        return expression.xreplace(names)
+
     circuit = _without_global_phases(feature_map.flattened[0])
-
-    def rename(symbol: sympy.Symbol) -> sympy.Symbol:
-        return sympy.Symbol(f"qk_{letter}{places[symbol]}")
-
     return substitute(circuit, rename, rename).unfreeze()
 
 
