@@ -7,8 +7,18 @@
 
 from __future__ import annotations
 
-from qkernels import alignment, datasets, evaluators, feature_maps, kernels, losses, plotting
-from qkernels.evaluators import StatevectorEvaluator
+from qkernels import (
+    alignment,
+    datasets,
+    evaluators,
+    feature_maps,
+    hardware,
+    kernels,
+    losses,
+    plotting,
+    psd,
+)
+from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
 from qkernels.feature_maps import FeatureMap
 from qkernels.kernels import (
     FidelityKernel,
@@ -33,6 +43,7 @@ __all__ = [
     "ProjectedFeatures",
     "ProjectedKernel",
     "QuantumKernel",
+    "SamplerEvaluator",
     "StatevectorEvaluator",
     "TrainedKernelEstimator",
     "alignment",
@@ -40,9 +51,11 @@ __all__ = [
     "evaluators",
     "feature_maps",
     "from_json",
+    "hardware",
     "kernels",
     "losses",
     "plotting",
+    "psd",
     "value_and_vjp",
 ]
 

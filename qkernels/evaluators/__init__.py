@@ -11,6 +11,7 @@ from qkernels.evaluators.base import (
     SampledEvaluator,
 )
 from qkernels.evaluators.gradients import Direction, Gradient
+from qkernels.evaluators.sampler import SamplerEvaluator
 from qkernels.evaluators.statevector import StatevectorEvaluator
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Gradient",
     "Prepared",
     "SampledEvaluator",
+    "SamplerEvaluator",
     "StatevectorEvaluator",
     "default_evaluator",
 ]
