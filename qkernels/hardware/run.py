@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import cirq
 import numpy as np
 
 from qkernels.hardware.entries import largest_by_point
 from qkernels.hardware.estimate import Estimate, estimate
+from qkernels.sampling.backends import Offline
 from qkernels.sampling.ledger import Ledger
-from qkernels.sampling.mitigation import Mitigation
+from qkernels.sampling.ledgered import LedgeredSampler
+from qkernels.sampling.mitigation import Mitigation, Readout
 from qkernels.sampling.requests import Request
 
 if TYPE_CHECKING:
@@ -126,6 +129,32 @@ class Run:
         elif action == "attach":
             self.collect()
         return self
+
+    def measure_readout(self, *, repetitions: int = 1000, trials: int = 10) -> Readout:
+        """Return the readout errors of the measured qubits, buying what the ledger lacks.
+
+        All qubits are prepared in random states of the computational basis and read together.
+
+        Parameters
+        ----------
+        repetitions : int, default=1000
+            Of each trial.
+        trials : int, default=10
+            Pairs of a random preparation and its opposite, so that each qubit is 0 and 1 equally
+            often.
+        """
+        evaluator = self.plan.evaluator
+        backend = evaluator.backend or Offline(evaluator.identity(self.plan.requests[0]))
+        qubits = sorted({q for r in self.plan.requests for q in r.measured.program.qubits})
+        prepared = np.random.default_rng(0).integers(0, 2, (trials, len(qubits)))
+        found = cirq.experiments.estimate_parallel_single_qubit_readout_errors(
+            LedgeredSampler(backend, evaluator.ledger, budget=evaluator.budget),
+            qubits=qubits,
+            repetitions=repetitions,
+            trials=2 * trials,
+            bit_strings=np.concatenate([prepared, 1 - prepared]),
+        )
+        return Readout(found)
 
     def estimate(self, mitigation: Sequence[Mitigation] | None = None) -> Estimate:
         """Return the kernel matrix that the counts say; nothing is bought.
