@@ -105,8 +105,8 @@ def test_only_loops_are_compiled(package):
 
 def test_parallel_loops_are_run_in_one_place():
     assert importers("concurrent") == {"loops.jit"}
-    # The cache has a lock, and so has the plain twin of the counter that workers share.
-    assert importers("threading") == {"evaluators.cache", "loops.lanes"}
+    # The cache has a lock, and so have a ledger and the plain twin of the workers' counter.
+    assert importers("threading") == {"evaluators.cache", "loops.lanes", "sampling.database"}
 
 
 def test_cirq_is_imported_where_circuits_are_seen():
@@ -116,7 +116,8 @@ def test_cirq_is_imported_where_circuits_are_seen():
         # The last file on the way of the data that knows what a gate is.
         "compilation.decomposition",
         # The types of observables.
-        *("evaluators.base", "evaluators.observables", "evaluators.statevector"),
+        *("evaluators.base", "evaluators.observables"),
+        *("evaluators.sampler", "evaluators.statevector"),
         *("kernels.embedding", "kernels.observables", "kernels.serialization"),
         *("kernels.validation", "kernels.values"),
         "testing",
@@ -128,9 +129,9 @@ def test_scikit_learn_is_imported_from_kernels_on_only():
     assert not {name.split(".")[0] for name in importers("sklearn")} & above
 
 
-def test_sympy_stops_at_compilation():
+def test_sympy_stops_at_compilation_and_sampling():
     assert {name.split(".")[0] for name in importers("sympy")} == {
-        *("expressions", "feature_maps", "compilation")
+        *("expressions", "feature_maps", "compilation", "sampling")
     }
 
 

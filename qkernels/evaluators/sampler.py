@@ -265,9 +265,9 @@ class SamplerEvaluator:
         """
         if self.diagonal == "one":
             return np.ones(len(a))
-        *kept, last = *check_mitigation(self.mitigation, kind=self.estimator), None
-        if kept and isinstance(kept[-1], Depolarizing):
-            last = kept.pop()
+        kept = check_mitigation(self.mitigation, kind=self.estimator)
+        last = kept[-1] if kept and isinstance(kept[-1], Depolarizing) else None
+        kept = kept if last is None else kept[:-1]
         measured = _CIRCUITS[self.estimator](a.feature_map, self.target)
         wanted = request_diagonal(measured, a.angles, self.repetitions)
         counts = self._acquire(wanted.request)

@@ -11,22 +11,21 @@ repetitions, with shares in proportion to |∂L/∂K_ij| √(K_ij (1 − K_ij)).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from qkernels.evaluators import StatevectorEvaluator
 from qkernels.hardware.entries import largest_by_point
+from qkernels.hardware.estimate import estimate
+from qkernels.hardware.measurement import Measurement
 from qkernels.hardware.recording import with_evaluator
 from qkernels.kernels import FidelityKernel
 from qkernels.losses import SVMDual
 from qkernels.psd import clip
 from qkernels.sampling.execution import MissingCounts
 from qkernels.sampling.requests import Request
-
-if TYPE_CHECKING:
-    from qkernels.hardware.plan import Plan
 
 METHODS = ("uniform", "svm", "ridge")
 # This share of all repetitions is shared out evenly, so that no entry is left to chance.
@@ -35,7 +34,7 @@ _LEVEL = np.sqrt(2.0)
 
 
 def allocated(
-    plan: Plan, total: int, y: Any, method: str, C: float, alpha: float
+    plan: Measurement, total: int, y: Any, method: str, C: float, alpha: float
 ) -> tuple[Request, ...]:
     """Return the plan's requests with shares of so many repetitions; see `Plan.allocate`."""
     n_points = sum(map(len, plan.requests))
@@ -53,7 +52,7 @@ def allocated(
     return (request.asking_for(_shares(weights, int(total))),)
 
 
-def _sensitivity(plan: Plan, y: Any, method: str, C: float, alpha: float) -> np.ndarray:
+def _sensitivity(plan: Measurement, y: Any, method: str, C: float, alpha: float) -> np.ndarray:
     """Return |∂L/∂K_ij| √(K_ij (1 − K_ij)) of each entry."""
     if not isinstance(plan.kernel, FidelityKernel) or len(plan.points) != 1:
         raise ValueError(
@@ -74,10 +73,10 @@ def _ridge_gradient(K: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
     return -np.outer(weights, weights)
 
 
-def _pilot(plan: Plan) -> np.ndarray:
+def _pilot(plan: Measurement) -> np.ndarray:
     """Return the matrix as the ledger has it, or else as a noiseless device would give it."""
     try:
-        return clip(plan.open().estimate().K)
+        return clip(estimate(plan, None).K)
     except MissingCounts:
         return with_evaluator(plan.kernel, StatevectorEvaluator())(*plan.points)
 

@@ -7,24 +7,21 @@ points there are is decided by the evaluator.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qkernels.hardware.measurement import Measurement
 from qkernels.hardware.recording import Recorder
 from qkernels.kernels import FidelityKernel, ProjectedKernel
 from qkernels.sampling.requests import Request
 
-if TYPE_CHECKING:
-    from qkernels.hardware.plan import Plan
 
-
-def largest_by_point(plan: Plan, entries: np.ndarray) -> dict[bytes, float]:
+def largest_by_point(plan: Measurement, entries: np.ndarray) -> dict[bytes, float]:
     """Return, for each point, the largest number among the entries that it is in.
 
     Parameters
     ----------
-    plan : Plan
+    plan : Measurement
     entries : ndarray of shape (n_points_X, n_points_Y)
         Of a kernel that is neither fidelity nor projected, every entry is taken to depend on
         every point.
@@ -43,7 +40,7 @@ def largest_by_point(plan: Plan, entries: np.ndarray) -> dict[bytes, float]:
     return found
 
 
-def _by_request(plan: Plan, entries: np.ndarray) -> Iterator[tuple[Request, np.ndarray]]:
+def _by_request(plan: Measurement, entries: np.ndarray) -> Iterator[tuple[Request, np.ndarray]]:
     if isinstance(plan.kernel, FidelityKernel):
         yield _of_pairs(plan, entries)
     elif isinstance(plan.kernel, ProjectedKernel):
@@ -57,7 +54,7 @@ def _by_request(plan: Plan, entries: np.ndarray) -> Iterator[tuple[Request, np.n
             yield request, np.full(len(request), entries.max())
 
 
-def _of_pairs(plan: Plan, entries: np.ndarray) -> tuple[Request, np.ndarray]:
+def _of_pairs(plan: Measurement, entries: np.ndarray) -> tuple[Request, np.ndarray]:
     gram = plan.evaluator.gram_request(*map(plan.kernel.prepare, plan.points))
     numbers = np.zeros(len(gram.request))
     measured = gram.entries >= 0

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import SamplerEvaluator
+from qkernels.hardware.measurement import Measurement
 from qkernels.hardware.recording import with_evaluator
 from qkernels.kernels import FidelityKernel, ProjectedKernel
 from qkernels.kernels.projected import estimated
@@ -24,9 +25,6 @@ from qkernels.sampling.backends import Offline
 from qkernels.sampling.counts import Counts
 from qkernels.sampling.mitigation import Mitigation
 from qkernels.sampling.requests import Request
-
-if TYPE_CHECKING:
-    from qkernels.hardware.plan import Plan
 
 # Samples behind the errors of kernels without a formula for them.
 _BOOTSTRAP = 200
@@ -59,11 +57,11 @@ class Estimate:
 
     Parameters
     ----------
-    plan : Plan
+    plan : Measurement
     mitigation : sequence of Mitigation
     """
 
-    def __init__(self, plan: Plan, mitigation: Sequence[Mitigation]) -> None:
+    def __init__(self, plan: Measurement, mitigation: Sequence[Mitigation]) -> None:
         self._plan = plan
         self.mitigation = tuple(mitigation)
         self._identity = plan.evaluator.identity(plan.requests[0])
@@ -217,7 +215,7 @@ class Estimate:
         return padded
 
 
-def estimate(plan: Plan, mitigation: Sequence[Mitigation] | None) -> Estimate:
+def estimate(plan: Measurement, mitigation: Sequence[Mitigation] | None) -> Estimate:
     """Return the estimate of a plan's kernel matrix, with the evaluator's mitigations or others.
 
     Raises

@@ -17,6 +17,7 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import SamplerEvaluator
 from qkernels.hardware.allocation import allocated
+from qkernels.hardware.measurement import Measurement
 from qkernels.hardware.recording import Recorder, merged, sampler_of, with_evaluator
 from qkernels.hardware.run import Run
 from qkernels.hardware.summary import PlanSummary, summarize
@@ -26,30 +27,12 @@ from qkernels.sampling.requests import Request
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
-    """The points that a kernel matrix needs, and what becomes of them.
+class Plan(Measurement):
+    """What a kernel matrix takes, and what becomes of it.
 
-    Attributes
-    ----------
-    kernel : Kernel
-        With one `SamplerEvaluator` inside.
-    points : list of ndarray
-        X, and Y where it is another.
-    requests : tuple of Request
-        What is measured: one parametrised circuit each.
-    columns : (ndarray of int, int) or None
-        For a prediction: the columns that are measured, and how many there are in all.
+    Made by `plan` and `plan_prediction`. `requests` are what is measured: one parametrised circuit
+    each.
     """
-
-    kernel: Kernel
-    points: list[np.ndarray]
-    requests: tuple[Request, ...]
-    columns: tuple[np.ndarray, int] | None = None
-
-    @property
-    def evaluator(self) -> SamplerEvaluator:
-        """What measures."""
-        return sampler_of(self.kernel)
 
     @property
     def circuit(self) -> cirq.FrozenCircuit:

@@ -9,21 +9,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import cirq
 import numpy as np
 
 from qkernels.hardware.entries import largest_by_point
 from qkernels.hardware.estimate import Estimate, estimate
+from qkernels.hardware.measurement import Measurement
 from qkernels.sampling.backends import Offline
 from qkernels.sampling.ledger import Ledger
 from qkernels.sampling.ledgered import LedgeredSampler
 from qkernels.sampling.mitigation import Mitigation, Readout
 from qkernels.sampling.requests import Request
-
-if TYPE_CHECKING:
-    from qkernels.hardware.plan import Plan
 
 # A top-up is asked for so many times before it is given up.
 _ROUNDS = 5
@@ -41,10 +38,10 @@ class Run:
 
     Attributes
     ----------
-    plan : Plan
+    plan : Measurement
     """
 
-    plan: Plan
+    plan: Measurement
 
     @property
     def ledger(self) -> Ledger:

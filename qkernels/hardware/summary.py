@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cirq
 import numpy as np
 
 from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
+from qkernels.hardware.measurement import Measurement
 from qkernels.hardware.recording import Recorder, merged, with_evaluator
 from qkernels.kernels import FidelityKernel
 from qkernels.sampling.requests import Request
-
-if TYPE_CHECKING:
-    from qkernels.hardware.plan import Plan
 
 Price = Callable[[cirq.AbstractCircuit, int], float]
 
@@ -105,7 +103,7 @@ class PlanSummary:
         )
 
 
-def summarize(plan: Plan, price: Price | None) -> PlanSummary:
+def summarize(plan: Measurement, price: Price | None) -> PlanSummary:
     """Return what a plan takes; see `Plan.summary`."""
     budget = plan.evaluator.budget
     price = price or (budget.price if budget is not None else None) or _free
@@ -123,7 +121,7 @@ def summarize(plan: Plan, price: Price | None) -> PlanSummary:
     )
 
 
-def _costs(plan: Plan, price: Price) -> Iterator[EstimatorCost]:
+def _costs(plan: Measurement, price: Price) -> Iterator[EstimatorCost]:
     if not isinstance(plan.kernel, FidelityKernel):
         yield _cost("tomography", plan, plan.requests, price, is_chosen=True)
         return
@@ -136,14 +134,14 @@ def _costs(plan: Plan, price: Price) -> Iterator[EstimatorCost]:
         yield _cost(name, plan, requests, price, is_chosen=is_chosen)
 
 
-def _requests_with(plan: Plan, estimator: str) -> tuple[Request, ...]:
+def _requests_with(plan: Measurement, estimator: str) -> tuple[Request, ...]:
     evaluator: SamplerEvaluator = plan.evaluator.replace(estimator=estimator)
     kernel = with_evaluator(plan.kernel, evaluator)
     return merged(Recorder.of(kernel, plan.points).requests)
 
 
 def _cost(
-    name: str, plan: Plan, requests: tuple[Request, ...], price: Price, *, is_chosen: bool
+    name: str, plan: Measurement, requests: tuple[Request, ...], price: Price, *, is_chosen: bool
 ) -> EstimatorCost:
     circuits = [request.measured.program.circuit for request in requests]
     repetitions = [request.repetitions for request in requests]
@@ -173,7 +171,7 @@ def two_qubit_depth(circuit: cirq.AbstractCircuit) -> int:
     return max(depth.values(), default=0)
 
 
-def _std_error(name: str, plan: Plan, repetitions: float) -> float:
+def _std_error(name: str, plan: Measurement, repetitions: float) -> float:
     """Return the mean standard error of an entry with so many repetitions."""
     if name == "tomography":
         return float("nan")
@@ -186,7 +184,7 @@ def _std_error(name: str, plan: Plan, repetitions: float) -> float:
     return float(np.mean(np.sqrt(np.clip(variance, 0, None) / repetitions)))
 
 
-def _width(plan: Plan) -> int:
+def _width(plan: Measurement) -> int:
     return max(len(r.measured.program.qubits) for r in plan.requests)
 
 
