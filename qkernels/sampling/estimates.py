@@ -131,16 +131,21 @@ def estimate_diagonal(
     depolarizing : Depolarizing or None
     """
     reading = fidelity_reading(wanted.request.measured.program.qubits, estimator, mitigation)
-    found = tuple(array[wanted.rows] for array in estimate_points(counts, reading))
+    means, variances = estimate_points(counts, reading)
+    means, variances = means[wanted.rows], variances[wanted.rows]
     if depolarizing is None:
-        return found[0]
+        return means
     if depolarizing.method == "split":
         return np.ones(len(wanted.rows))
-    column = tuple(array[:, np.newaxis] for array in found)
-    means, _ = depolarizing.correct(
-        *column, None, (found[0], found[1]), _background(reading), symmetric=False
+    corrected, _ = depolarizing.correct(
+        means[:, np.newaxis],
+        variances[:, np.newaxis],
+        None,
+        (means, variances),
+        _background(reading),
+        symmetric=False,
     )
-    return means[:, 0]
+    return corrected[:, 0]
 
 
 def fidelity_reading(
