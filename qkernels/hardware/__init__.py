@@ -8,8 +8,10 @@ kernels call is `qkernels.SamplerEvaluator`; how circuits are measured and count
 from __future__ import annotations
 
 from qkernels.hardware.estimate import Correction, Estimate
-from qkernels.hardware.plan import Plan, plan, plan_prediction
+from qkernels.hardware.plan import Plan, plan, plan_prediction, precomputed
+from qkernels.hardware.propagation import Propagation, propagate
 from qkernels.hardware.run import CalibrationWarning, Run
+from qkernels.hardware.summary import EstimatorCost, PlanSummary
 from qkernels.sampling.backends import (
     Backend,
     Chunk,
@@ -44,6 +46,7 @@ __all__ = [
     "Correction",
     "Depolarizing",
     "Estimate",
+    "EstimatorCost",
     "GoogleBackend",
     "HammingWeights",
     "IonQBackend",
@@ -53,6 +56,8 @@ __all__ = [
     "NotSubmitted",
     "Offline",
     "Plan",
+    "PlanSummary",
+    "Propagation",
     "Readout",
     "Run",
     "SamplerBackend",
@@ -61,4 +66,6 @@ __all__ = [
     "UnknownSubmission",
     "plan",
     "plan_prediction",
+    "precomputed",
+    "propagate",
 ]

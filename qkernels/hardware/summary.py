@@ -40,8 +40,8 @@ class EstimatorCost:
     qubits, two_qubit_depth : int
         Of the largest circuit, compiled: layers of gates on two qubits or more.
     std_error : float
-        Mean standard error of an entry that is measured, on a device without noise; of the largest
-        that can be where the circuit is too wide to be simulated.
+        Mean standard error of an entry, on a device without noise; the largest that can be where
+        the circuit is too wide to be simulated, and not a number for an outer kernel.
     price : float
         Of all points; 0 without a price.
     """
@@ -107,12 +107,11 @@ def summarize(plan: Measurement, price: Price | None) -> PlanSummary:
     """Return what a plan takes; see `Plan.summary`."""
     budget = plan.evaluator.budget
     price = price or (budget.price if budget is not None else None) or _free
-    execution, ledger = plan.evaluator.execution, plan.evaluator.ledger
+    ledger = plan.evaluator.ledger
     lacking = []
     for request in plan.requests:
         held = ledger.holdings(request.keys(plan.evaluator.identity(request)))
         lacking.append(np.maximum(request.repetitions - held.asked - held.coming, 0))
-    del execution
     return PlanSummary(
         tuple(_costs(plan, price)),
         int(sum(np.count_nonzero(n) for n in lacking)),
@@ -153,7 +152,9 @@ def _cost(
         repetitions=int(sum(n.sum() for n in repetitions)),
         qubits=max((len(circuit.all_qubits()) for circuit in circuits), default=0),
         two_qubit_depth=max(map(two_qubit_depth, circuits), default=0),
-        std_error=_std_error(name, plan, np.concatenate([*repetitions, np.ones(1)]).max()),
+        std_error=_std_error(
+            name, plan, int(max((n.max(initial=1) for n in repetitions), default=1))
+        ),
         price=sum(_price(r, r.repetitions, price) for r in requests),
     )
 
@@ -171,21 +172,42 @@ def two_qubit_depth(circuit: cirq.AbstractCircuit) -> int:
     return max(depth.values(), default=0)
 
 
-def _std_error(name: str, plan: Measurement, repetitions: float) -> float:
-    """Return the mean standard error of an entry with so many repetitions."""
+def _std_error(name: str, plan: Measurement, repetitions: int) -> float:
+    """Return the mean standard error of an entry with so many repetitions of each point."""
     if name == "tomography":
-        return float("nan")
-    if name == "tomography" or _width(plan) > _MAX_QUBITS:
-        return (0.5 if name == "inversion" else 1.0) / np.sqrt(repetitions)
-    K = with_evaluator(plan.kernel, StatevectorEvaluator())(*plan.points)
-    if len(plan.points) == 1 and len(K) > 1:
-        K = K[~np.eye(len(K), dtype=bool)]
+        return _projected_std_error(plan, repetitions)
+    try:
+        K = _exact(plan)
+    except ValueError:  # Circuits too wide to be simulated, or of mixed states.
+        K = np.array([0.5 if name == "inversion" else 0.0])
     variance = K * (1 - K) if name == "inversion" else 1 - K**2
     return float(np.mean(np.sqrt(np.clip(variance, 0, None) / repetitions)))
 
 
-def _width(plan: Measurement) -> int:
-    return max(len(r.measured.program.qubits) for r in plan.requests)
+def _exact(plan: Measurement) -> np.ndarray:
+    """Return the entries that a noiseless device would give, without the diagonal."""
+    _check_width(plan)
+    K = with_evaluator(plan.kernel, StatevectorEvaluator())(*plan.points)
+    return K[~np.eye(len(K), dtype=bool)] if len(plan.points) == 1 and len(K) > 1 else K
+
+
+def _projected_std_error(plan: Measurement, repetitions: int) -> float:
+    """Return that of a Gaussian projected kernel; not a number where there is no formula."""
+    try:
+        _check_width(plan)
+        evaluator = StatevectorEvaluator(repetitions=repetitions, random_state=0)
+        kernel: Any = with_evaluator(plan.kernel, evaluator)
+        errors = kernel.compare(*map(kernel.prepare, plan.points), return_std=True)[1]
+    except (AttributeError, NotImplementedError, ValueError):
+        return float("nan")
+    is_off = ~np.eye(len(errors), dtype=bool) if len(plan.points) == 1 else errors >= 0
+    return float(np.mean(errors[is_off])) if is_off.any() else 0.0
+
+
+def _check_width(plan: Measurement) -> None:
+    widest = max(len(request.measured.program.qubits) for request in plan.requests)
+    if widest > _MAX_QUBITS:
+        raise ValueError(f"expected at most {_MAX_QUBITS} qubits, got {widest}")
 
 
 def _price(request: Request, repetitions: np.ndarray, price: Price) -> float:

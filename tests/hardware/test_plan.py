@@ -1,0 +1,279 @@
+"""`qkernels.hardware.plan`: what a matrix takes, what it costs, and for whom."""
+
+import re
+
+import cirq
+import numpy as np
+import pytest
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.svm import SVC, SVR
+
+import qkernels as qk
+from qkernels import hardware
+from qkernels.hardware.summary import two_qubit_depth
+from tests.hardware.devices import Device
+
+X = np.random.default_rng(0).uniform(0, 1, (6, 2))
+Y = np.random.default_rng(1).uniform(0, 1, (4, 2))
+y = np.array([0, 1, 0, 1, 1, 0])
+zz = qk.feature_maps.zz
+
+
+def fidelity(device=None, **options):
+    evaluator = qk.SamplerEvaluator(device or Device(), **({"repetitions": 100} | options))
+    return qk.FidelityKernel(zz, evaluator=evaluator)
+
+
+def projected(device=None, **options):
+    evaluator = qk.SamplerEvaluator(device or Device(), **({"repetitions": 100} | options))
+    return qk.ProjectedKernel(zz, evaluator=evaluator)
+
+
+# -- Points
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "points", "n_points"),
+    [
+        (fidelity, {}, (X,), 21),
+        (fidelity, {"diagonal": "one"}, (X,), 15),
+        (fidelity, {"estimator": "bell"}, (X,), 21),
+        (fidelity, {}, (X, Y), 24),
+        (fidelity, {}, (X, X.copy()), 21),
+        (fidelity, {}, (X, X[:2]), 11),
+        (fidelity, {"mitigation": [hardware.Depolarizing("split")]}, (X, Y), 34),
+        (fidelity, {"mitigation": [hardware.Depolarizing("average")]}, (X, Y), 28),
+        (projected, {}, (X,), 18),
+        (projected, {}, (X, Y), 30),
+        (projected, {}, (X, X[:2]), 18),
+    ],
+)
+def test_each_distinct_point_once(make, options, points, n_points):
+    device = Device()
+    plan = hardware.plan(make(device, **options), *points)
+    summary = plan.summary()
+    assert (summary.points, summary.repetitions) == (n_points, 100 * n_points)
+    assert (summary.missing_points, summary.missing_repetitions) == (n_points, 100 * n_points)
+    assert device.points == 0
+    plan.execute()
+    assert device.points == n_points
+    plan.kernel(*points)
+    assert device.points == n_points
+
+
+def test_nothing_is_bought_by_planning():
+    device = Device()
+    plan = hardware.plan(fidelity(device), X)
+    plan.summary()
+    plan.open()
+    assert device.points == 0
+    assert plan.evaluator.ledger.summary().submissions["done"] == 0
+
+
+def test_circuit_and_sweep_are_what_runs():
+    plan = hardware.plan(fidelity(), X)
+    results = cirq.Simulator(seed=0).run_sweep(plan.circuit, plan.sweep, 2000)
+    zeros = [np.mean(~result.measurements["m"].any(axis=1)) for result in results]
+    exact = qk.FidelityKernel(zz)(X)[np.triu_indices(6)]
+    # Points are in the order of sorted angles.
+    np.testing.assert_allclose(np.sort(zeros), np.sort(exact), atol=0.06)
+
+
+def test_kernels_inside_other_kernels():
+    device = Device()
+    kernel = ConstantKernel(2.0) * fidelity(device) * RBF() + WhiteKernel(0.1)
+    plan = hardware.plan(kernel, X)
+    assert plan.summary().points == 21
+    np.testing.assert_array_equal(plan.execute().estimate().K, kernel(X))
+    assert device.points == 21
+
+
+def test_kernels_that_measure_several_circuits():
+    device = Device()
+    evaluator = qk.SamplerEvaluator(device, repetitions=100)
+    kernel = qk.FidelityKernel(zz, evaluator=evaluator) + qk.ProjectedKernel(
+        zz, evaluator=evaluator
+    )
+    plan = hardware.plan(kernel, X)
+    assert len(plan.requests) == 2
+    assert plan.summary().circuits == 2
+    with pytest.raises(ValueError, match="expected a kernel that measures one circuit, got 2"):
+        plan.circuit
+    assert plan.execute().missing == 0
+    assert device.points == 21 + 18
+
+
+@pytest.mark.parametrize(
+    ("kernel", "error", "text"),
+    [
+        ("zz", TypeError, "kernel: expected a quantum kernel, got 'zz'"),
+        (RBF(), TypeError, "expected a kernel whose evaluator is a SamplerEvaluator, got RBF"),
+        (qk.FidelityKernel(zz), TypeError, "expected a kernel whose evaluator is a Sampler"),
+        (fidelity() + fidelity(), ValueError, "expected one evaluator in all parts of the kernel"),
+    ],
+)
+def test_kernels_that_cannot_be_planned(kernel, error, text):
+    with pytest.raises(error, match=re.escape(text)):
+        hardware.plan(kernel, X)
+
+
+def test_bad_points_are_refused():
+    with pytest.raises(ValueError, match="NaN"):
+        hardware.plan(fidelity(), [[np.nan, 0.0]])
+
+
+# -- Costs
+
+
+def test_price_is_a_function_of_circuit_and_repetitions():
+    seen = []
+
+    def price(circuit, repetitions):
+        seen.append((circuit, repetitions))
+        return 0.5 + repetitions / 1000
+
+    plan = hardware.plan(fidelity(), X)
+    summary = plan.summary(price=price)
+    assert summary.price == pytest.approx(21 * 0.6)
+    assert summary.missing_price == pytest.approx(21 * 0.6)
+    assert (plan.circuit, 100) in seen
+    plan.execute()
+    assert plan.summary(price=price).missing_price == 0
+    budget = hardware.Budget(cost=100.0, price=price)
+    assert hardware.plan(fidelity(budget=budget), X).summary().price == pytest.approx(21 * 0.6)
+
+
+def test_estimators_stand_beside_each_other():
+    summary = hardware.plan(fidelity(), X).summary()
+    inversion, bell = summary.estimators
+    assert [c.name for c in summary.estimators] == ["inversion", "bell"]
+    assert (inversion.is_chosen, bell.is_chosen) == (True, False)
+    assert (inversion.qubits, bell.qubits) == (2, 4)
+    # Two repetitions of the map, one ZZ gate each, forth and back; both copies at once.
+    assert (inversion.two_qubit_depth, bell.two_qubit_depth) == (4, 3)
+    K = qk.FidelityKernel(zz)(X)[~np.eye(6, dtype=bool)]
+    assert inversion.std_error == pytest.approx(np.mean(np.sqrt(K * (1 - K) / 100)))
+    assert bell.std_error == pytest.approx(np.mean(np.sqrt((1 - K**2) / 100)))
+    printed = str(summary).splitlines()
+    assert printed[1].split()[:2] == ["*", "inversion"]
+    assert printed[-1].startswith("in the ledger: 0 of 21 points; to buy: 2100 repetitions of 21")
+
+
+def test_what_cannot_be_measured_is_not_listed():
+    x = cirq.LineQubit(0)
+    noisy = qk.FeatureMap(
+        cirq.Circuit(
+            cirq.rx(qk.feature_maps.angle(1).feature_symbols[0])(x), cirq.depolarize(0.1)(x)
+        ),
+        ["x0"],
+    )
+    evaluator = qk.SamplerEvaluator(cirq.DensityMatrixSimulator(), estimator="bell")
+    kernel = qk.FidelityKernel(noisy, evaluator=evaluator)
+    summary = hardware.plan(kernel, X[:, :1]).summary()
+    assert [c.name for c in summary.estimators] == ["bell"]
+
+
+def test_two_qubit_depth_counts_layers():
+    a, b, c, d = cirq.LineQubit.range(4)
+    circuit = cirq.Circuit(
+        cirq.H(a), cirq.CNOT(a, b), cirq.CNOT(c, d), cirq.CZ(b, c), cirq.measure(a, b, c, d)
+    )
+    assert two_qubit_depth(circuit) == 2
+
+
+# -- Predictions
+
+
+@pytest.mark.parametrize("machine", [SVC(C=10.0), SVR(C=0.01)])
+def test_predictions_measure_support_vectors_only(machine):
+    device = Device()
+    kernel = fidelity(device)
+    machine.set_params(kernel=kernel).fit(X, y)
+    bought = device.points
+    plan = hardware.plan_prediction(machine, Y)
+    assert plan.summary().points == len(Y) * len(machine.support_)
+    K = plan.execute().estimate().K
+    assert device.points == bought + len(Y) * len(machine.support_)
+    assert K.shape == (4, 6)
+    unmeasured = np.setdiff1d(np.arange(6), machine.support_)
+    assert not K[:, unmeasured].any()
+    predicted = hardware.precomputed(machine).predict(K)
+    np.testing.assert_array_equal(predicted, machine.predict(Y))
+
+
+def test_predictions_that_cannot_be_planned():
+    fitted = SVC(kernel=fidelity()).fit(X, y)
+    with pytest.raises(TypeError, match="expected a fitted support vector machine, got SVC"):
+        hardware.plan_prediction(SVC(kernel=fidelity()), Y)
+    with pytest.raises(ValueError, match=r"X_train: expected the 6 points .* got 5"):
+        hardware.plan_prediction(fitted, Y, X_train=X[:5])
+    evaluator = fitted.kernel.evaluator.replace(mitigation=[hardware.Depolarizing("average")])
+    fitted.kernel.set_params(evaluator=evaluator)
+    with pytest.raises(ValueError, match=r"measures the support vectors only; take .*'split'"):
+        hardware.plan_prediction(fitted, Y)
+
+
+# -- Shares
+
+
+@pytest.mark.parametrize("method", ["uniform", "svm", "ridge"])
+def test_allocation_spends_what_it_may(method):
+    plan = hardware.plan(fidelity(), X)
+    shared = plan.allocate(50_000, y=y, method=method)
+    (request,) = shared.requests
+    assert 0.9 * 50_000 <= request.repetitions.sum() <= 50_000
+    assert request.repetitions.min() >= 0.05 * 50_000 / 21
+    device = shared.evaluator.backend.sampler
+    run = shared.execute()
+    assert device.repetitions == request.repetitions.sum()
+    assert run.missing == 0
+
+
+def test_ridge_shares_follow_the_formula():
+    plan = hardware.plan(fidelity(diagonal="one"), X)
+    (request,) = plan.allocate(10**8, y=y, method="ridge", alpha=0.5).requests
+    K = qk.FidelityKernel(zz)(X)
+    a = np.linalg.solve(K + 0.5 * np.eye(6), y)
+    weights = np.abs(np.outer(a, a)) * np.sqrt(K * (1 - K))
+    gram = plan.evaluator.gram_request(plan.kernel.prepare(X))
+    i, j = np.triu_indices(6, 1)
+    ideal = 0.9 * weights[i, j] / weights[i, j].sum() + 0.1 / 15
+    found = request.repetitions[gram.entries[i, j]] / request.repetitions.sum()
+    # Levels are steps of the square root of 2.
+    assert np.all(np.abs(np.log2(found / ideal)) < 0.51)
+
+
+def test_svm_gives_nothing_but_the_even_share_to_pairs_of_others():
+    plan = hardware.plan(fidelity(diagonal="one"), X)
+    (request,) = plan.allocate(10**6, y=y, method="svm", C=1.0).requests
+    machine = SVC(kernel="precomputed", C=1.0).fit(qk.FidelityKernel(zz)(X), y)
+    others = np.setdiff1d(np.arange(6), machine.support_)
+    gram = plan.evaluator.gram_request(plan.kernel.prepare(X))
+    i, j = np.triu_indices(6, 1)
+    is_idle = np.isin(i, others) | np.isin(j, others)
+    repetitions = request.repetitions[gram.entries[i, j]]
+    if is_idle.any() and not is_idle.all():
+        assert repetitions[is_idle].max() <= repetitions[~is_idle].min()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"total": 20}, "total: expected at least one repetition for each of 21 points, got 20"),
+        ({"total": 1e5}, "total: expected at least one repetition for each of 21 points"),
+        ({"total": 9999, "method": "best"}, "method: expected one of ['uniform', 'svm', 'ridge']"),
+        ({"total": 9999, "method": "svm", "y": y[:3]}, "y: expected shape (6,), got (3,)"),
+        ({"total": 9999, "method": "svm"}, "y: expected shape (6,), got ()"),
+    ],
+)
+def test_allocations_that_are_refused(arguments, text):
+    with pytest.raises(ValueError, match=re.escape(text)):
+        hardware.plan(fidelity(), X).allocate(**arguments)
+
+
+def test_allocation_by_a_learner_is_for_fidelities_of_training_points():
+    text = "expected the plan of a FidelityKernel on training points"
+    with pytest.raises(ValueError, match=text):
+        hardware.plan(projected(), X).allocate(10**5, y=y, method="svm")
+    with pytest.raises(ValueError, match=text):
+        hardware.plan(fidelity(), X, Y).allocate(10**5, y=y, method="svm")
