@@ -43,6 +43,10 @@ class PreparedPoints:
     def __getitem__(self, rows: slice | np.ndarray) -> PreparedPoints:
         return replace(self, angles=self.angles[rows])
 
+    def is_of_same_map(self, other: PreparedPoints) -> bool:
+        """Tell whether other points are of this feature map, or of what was read back of it."""
+        return self.feature_map == other.feature_map or np.array_equal(self.digest, other.digest)
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what a store writes; the feature map itself is kept by the ledger."""
         return {
@@ -60,8 +64,10 @@ def prepared_points(
         text = feature_map.to_json()
     except ValueError:
         text = None
-    digest = hashlib.sha256((text or repr(feature_map.circuit)).encode()).digest()
-    if text is not None and digest not in _maps:
+    symbols = feature_map.feature_symbols, feature_map.parameter_symbols
+    shown = text or repr((feature_map.circuit, symbols))
+    digest = hashlib.sha256(shown.encode()).digest()
+    if text is not None and ledger.find_map(digest) is None:
         ledger.keep_map(digest, text)
     _maps[digest] = feature_map
     return PreparedPoints(feature_map, angles, np.frombuffer(digest, np.uint8))

@@ -18,7 +18,7 @@ import numpy as np
 from qkernels.evaluators.observables import read_words
 from qkernels.evaluators.points import PreparedPoints, prepared_points, restored_points
 from qkernels.feature_maps import FeatureMap
-from qkernels.feature_maps.validation import real_array
+from qkernels.feature_maps.validation import real_array, typed
 from qkernels.memory import require_memory
 from qkernels.sampling.backends import Offline, as_backend, identity_of
 from qkernels.sampling.budget import Budget
@@ -29,6 +29,8 @@ from qkernels.sampling.estimates import (
     estimate_diagonal,
     estimate_fidelities,
     estimate_words,
+    fidelity_reading,
+    inverse_confusion,
 )
 from qkernels.sampling.execution import Execution, read_counts
 from qkernels.sampling.ledger import Ledger
@@ -126,7 +128,7 @@ class SamplerEvaluator:
         self.repetitions = _count("repetitions", repetitions)
         self.estimator = _choice("estimator", estimator, tuple(_CIRCUITS))
         self.diagonal = _choice("diagonal", diagonal, _DIAGONALS)
-        self.mitigation = tuple(mitigation)
+        self.mitigation = _checked_mitigation(mitigation)
         if target is not None and not isinstance(target, Target):
             raise TypeError(f"target: expected None or a Target, got {target!r}")
         self.target = target
@@ -185,7 +187,8 @@ class SamplerEvaluator:
         names = ("repetitions", "estimator", "diagonal", "mitigation", "target")
         backend = None if self.backend is None else identity_of(self.backend)
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
-        return f"sampler-1:{self.ledger.name}:{backend}, {arguments}"
+        calibration = None if self.target is None else self.target.calibration
+        return f"sampler-1:{self.ledger.name}:{backend}, {arguments}, calibration={calibration!r}"
 
     def replace(self, **changes: Any) -> SamplerEvaluator:
         """Return an evaluator with some arguments changed; it shares the ledger.
@@ -256,6 +259,8 @@ class SamplerEvaluator:
         """Return estimated fidelities with all that is known of their errors; see `fidelities`."""
         mitigation = check_mitigation(self.mitigation, kind=self.estimator)
         gram = self.gram_request(a, b)
+        # What it refuses is refused before anything is bought; so below.
+        fidelity_reading(gram.request.measured.program.qubits, self.estimator, mitigation)
         return estimate_fidelities(gram, self._acquire(gram.request), self.estimator, mitigation)
 
     def self_fidelities(self, a: PreparedPoints) -> np.ndarray:
@@ -269,6 +274,7 @@ class SamplerEvaluator:
         last = kept[-1] if kept and isinstance(kept[-1], Depolarizing) else None
         kept = kept if last is None else kept[:-1]
         measured = _CIRCUITS[self.estimator](a.feature_map, self.target)
+        fidelity_reading(measured.program.qubits, self.estimator, kept)
         wanted = request_diagonal(measured, a.angles, self.repetitions)
         counts = self._acquire(wanted.request)
         return estimate_diagonal(wanted, counts, self.estimator, kept, last)
@@ -338,20 +344,22 @@ class SamplerEvaluator:
             f"for the covariances of {len(words)} Pauli words at {len(inputs)} points",
             "take fewer points at a time, or fewer observables",
         )
-        place = np.array([words.index(word) if word else -1 for word in letters])
+        place = np.array([words.index(word) if word else -1 for word in letters], dtype=int)
         values = np.ones((len(inputs), len(words) + 1))
         covariances = np.zeros((len(inputs), len(words) + 1, len(words) + 1))
         if words:
             settings = measurement_settings(words, feature_map.n_qubits)
             wanted = self.tomography_request(feature_map, inputs, parameters, settings)
+            qubits = wanted.request.measured.program.qubits
+            inverse_confusion(qubits, mitigation)
             found = self._acquire(wanted.request)
             counts = [[found[point] for point in row] for row in wanted.rows]
-            qubits = wanted.request.measured.program.qubits
             values[:, :-1], covariances[:, :-1, :-1] = estimate_words(
                 counts, qubits, words, settings, mitigation
             )
         scale = np.outer(coefficients, coefficients)
-        return values[:, place] * coefficients, covariances[:, place][:, :, place] * scale
+        chosen = covariances.take(place, axis=1).take(place, axis=2)
+        return values.take(place, axis=1) * coefficients, chosen * scale
 
     @property
     def unbiased_distances(self) -> bool:
@@ -370,7 +378,7 @@ class SamplerEvaluator:
             way.
         """
         other = None if b is a else b
-        if other is not None and other.feature_map != a.feature_map:
+        if other is not None and not other.is_of_same_map(a):
             raise ValueError(
                 f"expected points of one feature map, got {a.feature_map!r} and "
                 f"{other.feature_map!r}"
@@ -469,6 +477,13 @@ def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError(f"{name}: expected one of {list(allowed)}, got {value!r}")
     return value
+
+
+def _checked_mitigation(mitigation: Any) -> tuple[Mitigation, ...]:
+    is_list = isinstance(mitigation, Sequence) and not isinstance(mitigation, str)
+    if not is_list or not all(isinstance(item, Mitigation) for item in mitigation):
+        raise TypeError(f"mitigation: expected a list of mitigations, got {typed(mitigation)}")
+    return tuple(mitigation)
 
 
 def _checked_budget(budget: Any) -> Budget | None:

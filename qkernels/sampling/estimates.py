@@ -93,10 +93,10 @@ def estimate_fidelities(
     """
     reading = fidelity_reading(gram.request.measured.program.qubits, estimator, mitigation)
     means, variances = estimate_points(counts, reading)
-    repetitions = np.array([c.repetitions for c in counts])
-    is_one = gram.entries < 0
-    values = np.where(is_one, 1.0, means[gram.entries])
-    spread = np.where(is_one, 0.0, variances[gram.entries])
+    # What is 1 by definition has the place -1.
+    values = np.append(means, 1.0)[gram.entries]
+    spread = np.append(variances, 0.0)[gram.entries]
+    repetitions = np.array([*(c.repetitions for c in counts), 0])[gram.entries]
     for item in mitigation:
         if isinstance(item, Depolarizing):
             values, spread = item.correct(
@@ -108,7 +108,7 @@ def estimate_fidelities(
                 symmetric=gram.is_symmetric,
             )
     kind = "other" if mitigation else estimator
-    return FidelityEstimate(values, spread, np.where(is_one, 0, repetitions[gram.entries]), kind)
+    return FidelityEstimate(values, spread, repetitions, kind)
 
 
 def estimate_diagonal(
@@ -152,7 +152,7 @@ def fidelity_reading(
     qubits: Sequence[cirq.Qid], estimator: str, mitigation: Sequence[Mitigation]
 ) -> HammingReading | BellReading:
     """Return what a shot of an inversion or a Bell circuit says of a fidelity."""
-    inverse = _inverse(qubits, mitigation)
+    inverse = inverse_confusion(qubits, mitigation)
     if estimator == "bell":
         return BellReading(len(qubits) // 2, inverse)
     weighing = [m for m in mitigation if isinstance(m, BitFlipTolerance | HammingWeights)]
@@ -176,7 +176,7 @@ def estimate_points(counts: Sequence[Counts], reading: Reading) -> tuple[np.ndar
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     numbers = np.concatenate([c.numbers for c in counts])
     values = reading.values(np.concatenate([c.outcomes for c in counts]))[:, 0]
-    shots = np.add.reduceat(numbers, starts)
+    shots = np.add.reduceat(numbers, starts).astype(float)
     means = np.add.reduceat(numbers * values, starts) / shots
     scatter = np.add.reduceat(numbers * (values - np.repeat(means, sizes)) ** 2, starts)
     low, high = (end[0] for end in reading.bounds)
@@ -210,7 +210,7 @@ def estimate_words(
     values : ndarray of shape (n_states, n_words)
     covariances : ndarray of shape (n_states, n_words, n_words)
     """
-    inverse = _inverse(qubits, mitigation)
+    inverse = inverse_confusion(qubits, mitigation)
     legible = readable(words, settings)
     supports = [tuple(place for place, _ in word) for word in words]
     chosen = [np.flatnonzero(row) for row in legible]
@@ -237,7 +237,7 @@ def _mean_and_covariance(reading: WordReading, counts: Counts) -> tuple[np.ndarr
     if counts.repetitions == 1:
         return mean, smoothed
     covariance = mean_and_covariance(values, counts.numbers)[1]
-    alike = np.flatnonzero(np.diag(covariance) == 0)
+    alike = np.flatnonzero((values == values[0]).all(axis=0))
     covariance[alike, alike] = smoothed[alike, alike]
     return mean, covariance
 
@@ -250,7 +250,16 @@ def normal_interval(
     return values - reach, values + reach
 
 
-def _inverse(qubits: Sequence[cirq.Qid], mitigation: Sequence[Mitigation]) -> np.ndarray | None:
+def inverse_confusion(
+    qubits: Sequence[cirq.Qid], mitigation: Sequence[Mitigation]
+) -> np.ndarray | None:
+    """Return the inverse confusion matrix of each qubit, None without readout correction.
+
+    Raises
+    ------
+    ValueError
+        If a qubit's readout errors are not known, or cannot be undone.
+    """
     readouts = [item for item in mitigation if isinstance(item, Readout)]
     return readouts[0].inverse(qubits) if readouts else None
 
