@@ -299,8 +299,15 @@ def test_states_are_refused(X):
         kernel.compare(prepared)
 
 
-def test_standard_errors_are_refused(X):
-    kernel = ProjectedKernel(ring, evaluator=ReferenceEvaluator())
+def test_exact_features_have_no_standard_errors(evaluator, X):
+    kernel = ProjectedKernel(ring, gamma=0.7, evaluator=evaluator)
+    K, std = kernel.compare(kernel.prepare(X), kernel.prepare(X[:2]), return_std=True)
+    np.testing.assert_array_equal(K, kernel(X, X[:2]))
+    np.testing.assert_array_equal(std, np.zeros((6, 2)))
+
+
+def test_standard_errors_with_an_outer_kernel_are_refused(X):
+    kernel = ProjectedKernel(ring, outer=RBF(), evaluator=ReferenceEvaluator())
     with pytest.raises(NotImplementedError, match="bootstrap over points or repetitions"):
         kernel.compare(kernel.prepare(X), return_std=True)
 
