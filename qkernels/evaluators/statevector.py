@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import cirq
 import numpy as np
 
 from qkernels.compilation import CompiledCircuit, compile_feature_map
+from qkernels.evaluators.arguments import (
+    checked_cotangent,
+    checked_parameters,
+    checked_points,
+    repetitions_and_seed,
+)
 from qkernels.evaluators.cache import Arrays, RowCache
 from qkernels.evaluators.comparison import gram_matrix
 from qkernels.evaluators.gradients import (
@@ -21,10 +28,10 @@ from qkernels.evaluators.gradients import (
     pull_back_fidelities,
 )
 from qkernels.evaluators.observables import measure, read_words
+from qkernels.evaluators.shot_noise import ShotNoise
 from qkernels.evaluators.simulation import COTANGENTS, STATES, TANGENTS, Simulation, room_size
 from qkernels.evaluators.states import PreparedStates, Source
 from qkernels.feature_maps import FeatureMap
-from qkernels.feature_maps.validation import real_array
 from qkernels.memory import parse_size, require_memory
 
 _DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
@@ -53,10 +60,18 @@ class StatevectorEvaluator:
     cache_size : int or str, default="512MB"
         Bytes of prepared points that are kept for the next call, so that a grid search prepares
         each point once; "0MB" keeps none.
+    repetitions : int, optional
+        Emulate shot noise: every number is what a noiseless device would have estimated from so
+        many repetitions. A fidelity is drawn once for each unordered pair of states, outcomes once
+        for each state and measurement setting: asked for again in any block, copy or process, a
+        draw is the same. Then there are standard errors, and no gradients.
+    random_state : int or RandomState, optional
+        Decides all draws, with `repetitions` only. Of a RandomState, and of fresh entropy if left
+        out, one seed is taken, which the attribute of this name then holds.
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If an argument is none of these.
 
     Examples
@@ -67,20 +82,42 @@ class StatevectorEvaluator:
     >>> evaluator.fidelities(points).round(12)
     array([[1., 0.],
            [0., 1.]])
+    >>> noisy = qk.StatevectorEvaluator(repetitions=1000, random_state=0)
+    >>> noisy.fidelities(noisy.embed(qk.feature_maps.angle(2), [[0.0, 0.0], [0.0, 1.0]]))
+    array([[1.   , 0.748],
+           [0.748, 1.   ]])
     """
 
-    def __init__(self, *, precision: str = "double", cache_size: int | str = "512MB") -> None:
+    def __init__(
+        self,
+        *,
+        precision: str = "double",
+        cache_size: int | str = "512MB",
+        repetitions: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         if precision not in _DTYPES:
             raise ValueError(f"precision: expected one of {list(_DTYPES)}, got {precision!r}")
         self.precision = precision
         self.cache_size = cache_size
+        self.repetitions, self.random_state = repetitions_and_seed(repetitions, random_state)
         self._dtype = _DTYPES[precision]
-        self._cache = _caches.setdefault(
-            self._key(), RowCache(parse_size(cache_size, "cache_size"))
-        )
+        size = parse_size(cache_size, "cache_size")
+        self._cache = _caches.setdefault((precision, size), RowCache(size))
+        # Kernels see by its methods whether an evaluator draws, or has gradients.
+        if self.repetitions is not None and type(self) is StatevectorEvaluator:
+            self.__class__ = ShotNoiseEvaluator
+        if isinstance(self, ShotNoise) != (self.repetitions is not None):
+            raise TypeError(
+                f"expected repetitions with ShotNoise only, got {repetitions} for {type(self)}"
+            )
 
-    def _key(self) -> tuple[str, int]:
-        return self.precision, parse_size(self.cache_size, "cache_size")
+    def _key(self) -> tuple:
+        return self.precision, parse_size(self.cache_size), self.repetitions, self.random_state
+
+    def _arguments(self) -> dict[str, Any]:
+        names = ("precision", "cache_size", "repetitions", "random_state")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def __copy__(self) -> StatevectorEvaluator:
         return self
@@ -89,7 +126,7 @@ class StatevectorEvaluator:
         return self
 
     def __reduce__(self) -> tuple:
-        return _restore, (self.precision, self.cache_size)
+        return partial(StatevectorEvaluator, **self._arguments()), ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StatevectorEvaluator):
@@ -100,7 +137,8 @@ class StatevectorEvaluator:
         return hash(self._key())
 
     def __repr__(self) -> str:
-        return f"StatevectorEvaluator({self.precision=}, {self.cache_size=})".replace("self.", "")
+        given = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
+        return f"StatevectorEvaluator({given})"
 
     def fingerprint(self) -> str:
         """Return a text that changes whenever the computed numbers could change."""
@@ -137,7 +175,7 @@ class StatevectorEvaluator:
         MemoryError
             If the states would not fit; the message says how much they need.
         """
-        inputs, values = _points(inputs), _values(parameters)
+        inputs, values = checked_points(inputs), checked_parameters(parameters)
         compiled = compile_feature_map(feature_map)
         size = sum(2**component.n_qubits for component in compiled.components)
         self._require_memory(
@@ -178,7 +216,7 @@ class StatevectorEvaluator:
         -------
         ndarray of shape (n_points, 2^n_qubits), complex
         """
-        inputs = _points(inputs)
+        inputs = checked_points(inputs)
         compiled = compile_feature_map(feature_map)
         self._require_memory(
             compiled,
@@ -273,7 +311,7 @@ class StatevectorEvaluator:
         """
         other = None if b is a else b
         sides = [a] if other is None else [a, other]
-        cotangent = _cotangent(cotangent, (len(sides[0]), len(sides[-1])))
+        cotangent = checked_cotangent(cotangent, (len(sides[0]), len(sides[-1])))
         for side in sides:
             side.require_source()
         require_memory(
@@ -313,7 +351,7 @@ class StatevectorEvaluator:
             If the circuit cannot be compiled, an angle is not a finite number, an observable is
             on another qubit or is not Hermitian, or there are no points.
         """
-        inputs, values = _points(inputs), _values(parameters)
+        inputs, values = checked_points(inputs), checked_parameters(parameters)
         compiled = compile_feature_map(feature_map)
         words = read_words(feature_map.qubits, observables)
         self._require_memory(
@@ -359,10 +397,10 @@ class StatevectorEvaluator:
             As `expectations` does; if the cotangent has another shape than the expectation values,
             or the circuit's angles have no finite derivative.
         """
-        inputs, values = _points(inputs), _values(parameters)
+        inputs, values = checked_points(inputs), checked_parameters(parameters)
         compiled = compile_feature_map(feature_map)
         words = read_words(feature_map.qubits, observables)
-        cotangent = _cotangent(cotangent, (len(inputs), len(words.letters)))
+        cotangent = checked_cotangent(cotangent, (len(inputs), len(words.letters)))
         self._require_memory(
             compiled,
             8 * len(inputs) * len(words.letters),
@@ -426,7 +464,7 @@ class StatevectorEvaluator:
         ValueError
             As `expectations` does; if an angle has no finite derivative.
         """
-        inputs, values = _points(inputs), _values(parameters)
+        inputs, values = checked_points(inputs), checked_parameters(parameters)
         compiled = compile_feature_map(feature_map)
         words = read_words(feature_map.qubits, observables)
         self._require_memory(
@@ -453,32 +491,9 @@ class StatevectorEvaluator:
         require_memory(n_bytes + room, what, advice)
 
 
-def _restore(precision: str, cache_size: int | str) -> StatevectorEvaluator:
-    return StatevectorEvaluator(precision=precision, cache_size=cache_size)
-
-
-def _values(parameters: Any | None) -> np.ndarray | None:
-    return None if parameters is None else real_array(parameters, "parameters")
+class ShotNoiseEvaluator(ShotNoise, StatevectorEvaluator):  # type: ignore[misc]
+    """What `StatevectorEvaluator` with repetitions makes: its states, and draws from them."""
 
 
 def _key(values: np.ndarray | None) -> bytes | None:
     return None if values is None else values.tobytes()
-
-
-def _cotangent(value: Any, shape: tuple[int, int]) -> np.ndarray:
-    cotangent = np.ascontiguousarray(real_array(value, "cotangent"))
-    if cotangent.shape != shape:
-        raise ValueError(f"expected a cotangent of shape {shape}, got {cotangent.shape}")
-    if not np.isfinite(cotangent).all():
-        raise ValueError("expected a cotangent of finite numbers, got one with inf or nan")
-    return cotangent
-
-
-def _points(inputs: Any) -> np.ndarray:
-    points = np.ascontiguousarray(real_array(inputs, "inputs"))
-    if points.ndim != 2 or not len(points):
-        raise ValueError(
-            f"expected inputs of shape (n_points, n_features), at least one point, "
-            f"got shape {points.shape}"
-        )
-    return points

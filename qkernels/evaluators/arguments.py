@@ -1,0 +1,84 @@
+"""Checks of what evaluators on state vectors are given: points, parameters, cotangents, seeds."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import numpy as np
+
+from qkernels.feature_maps.validation import integer, real_array
+
+
+def checked_points(inputs: Any) -> np.ndarray:
+    """Return inputs of shape (n_points, n_features) as contiguous float64.
+
+    Raises
+    ------
+    ValueError
+        If they are not real numbers, have another shape, or there are no points.
+    """
+    points = np.ascontiguousarray(real_array(inputs, "inputs"))
+    if points.ndim != 2 or not len(points):
+        raise ValueError(
+            f"expected inputs of shape (n_points, n_features), at least one point, "
+            f"got shape {points.shape}"
+        )
+    return points
+
+
+def checked_parameters(parameters: Any | None) -> np.ndarray | None:
+    """Return parameters as float64; None stays None.
+
+    Raises
+    ------
+    ValueError
+        If they are not real numbers.
+    """
+    return None if parameters is None else real_array(parameters, "parameters")
+
+
+def checked_cotangent(value: Any, shape: tuple[int, int]) -> np.ndarray:
+    """Return a cotangent as contiguous float64.
+
+    Raises
+    ------
+    ValueError
+        If it is not one of finite real numbers, or has another shape.
+    """
+    cotangent = np.ascontiguousarray(real_array(value, "cotangent"))
+    if cotangent.shape != shape:
+        raise ValueError(f"expected a cotangent of shape {shape}, got {cotangent.shape}")
+    if not np.isfinite(cotangent).all():
+        raise ValueError("expected a cotangent of finite numbers, got one with inf or nan")
+    return cotangent
+
+
+def repetitions_and_seed(repetitions: Any, random_state: Any) -> tuple[int | None, int | None]:
+    """Return repetitions and one seed as plain integers; None and None where there is no noise.
+
+    Raises
+    ------
+    ValueError
+        If `repetitions` is neither None nor an integer of at least 1, or `random_state` is none of
+        None, an integer of at least 0 and a RandomState, or is given without repetitions.
+    """
+    if repetitions is not None:
+        return integer(repetitions, "repetitions", 1), _seed(random_state)
+    if random_state is not None:
+        raise ValueError(f"random_state: expected None without repetitions, got {random_state!r}")
+    return None, None
+
+
+def _seed(random_state: Any) -> int:
+    if random_state is None:
+        return secrets.randbits(32)
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**32, dtype=np.uint32))
+    is_integer = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
+    if not is_integer or random_state < 0:
+        raise ValueError(
+            "random_state: expected None, an integer of at least 0 or a numpy RandomState, got "
+            f"{random_state!r}"
+        )
+    return int(random_state)
