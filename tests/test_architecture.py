@@ -117,7 +117,7 @@ def test_cirq_is_imported_where_circuits_are_seen():
         "compilation.decomposition",
         # The types of observables.
         *("evaluators.base", "evaluators.observables"),
-        *("evaluators.sampler", "evaluators.statevector"),
+        *("evaluators.sampler", "evaluators.shot_noise", "evaluators.statevector"),
         *("kernels.embedding", "kernels.observables", "kernels.serialization"),
         *("kernels.validation", "kernels.values"),
         "testing",

@@ -21,6 +21,7 @@ from sklearn.gaussian_process import kernels as sklearn_kernels
 
 from qkernels import feature_maps
 from qkernels.evaluators import StatevectorEvaluator
+from qkernels.evaluators.statevector import ShotNoiseEvaluator
 from qkernels.feature_maps import FeatureMap
 
 FORMAT, VERSION = "qkernels.kernel", 1
@@ -35,7 +36,7 @@ _registry: dict[str, type] = {
         *("RBF", "Matern", "RationalQuadratic", "ExpSineSquared", "DotProduct", "PairwiseKernel"),
         *("ConstantKernel", "WhiteKernel", "Sum", "Product", "Exponentiation"),
     )
-} | {"StatevectorEvaluator": StatevectorEvaluator}
+} | {evaluator.__name__: evaluator for evaluator in (StatevectorEvaluator, ShotNoiseEvaluator)}
 
 Class = TypeVar("Class", bound=type)
 
