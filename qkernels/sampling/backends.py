@@ -48,7 +48,8 @@ class Backend(Protocol):
 
     Two optional attributes: `identity`, a text that tells this device from others, by which
     counts are kept apart (else the class's name), and `calibration`, a text that tells in which
-    state the device is now (else none).
+    state the device is now (else none). An optional method: `forget(reference)`, called when the
+    results are kept elsewhere.
     """
 
     def submit(self, chunk: Chunk, token: str) -> str:
@@ -73,6 +74,8 @@ class Backend(Protocol):
     def lookup(self, token: str) -> str | None:
         """Return the reference of the submission with this token, None if there is none.
 
+        None is believed if it is answered for some seconds: the points are then bought again.
+
         Raises
         ------
         NotImplementedError
@@ -96,7 +99,7 @@ class SamplerBackend:
     Raises
     ------
     TypeError
-        If `sampler` is not a `cirq.Sampler`.
+        If `sampler` is not a `cirq.Sampler`, or is a `LedgeredSampler`.
     ValueError
         If its noise model cannot be told from others, so that it must be named.
     """
@@ -104,6 +107,11 @@ class SamplerBackend:
     def __init__(self, sampler: cirq.Sampler, *, identity: str | None = None) -> None:
         if not isinstance(sampler, cirq.Sampler):
             raise TypeError(f"sampler: expected a cirq.Sampler, got {sampler!r}")
+        if getattr(sampler, "is_ledgered", False):
+            raise TypeError(
+                "sampler: expected one that measures anew whenever it is called, got a "
+                f"{type(sampler).__name__}; give the sampler that it was made of"
+            )
         self.sampler = sampler
         self.identity = _identity(sampler) if identity is None else identity
         self._results: dict[str, Sequence[cirq.Result]] = {}
@@ -112,12 +120,12 @@ class SamplerBackend:
         """Run the chunk; return its token as the reference of the results."""
         try:
             results = self.sampler.run_sweep(chunk.circuit, chunk.sweep, chunk.repetitions)
+            self._results[token] = list(results)
         except BaseException as error:
             # A simulator of this process keeps nothing and costs nothing.
-            if isinstance(self.sampler, cirq.SimulatesSamples) and isinstance(error, Exception):
+            if isinstance(self.sampler, cirq.SimulatesSamples):
                 raise NotSubmitted(f"{type(error).__name__}: {error}") from error
             raise
-        self._results[token] = results
         return token
 
     def status(self, reference: str) -> str:
@@ -127,18 +135,30 @@ class SamplerBackend:
         return "done"
 
     def fetch(self, reference: str) -> Sequence[cirq.Result]:
-        """Hand out results, once.
+        """Return results.
 
         Raises
         ------
         LookupError
-            If they were another process's, or were handed out before.
+            If they were another process's, or are forgotten.
         """
-        return self._results.pop(reference)
+        return self._results[reference]
 
     def lookup(self, token: str) -> str | None:
-        """Raise NotImplementedError: a bare sampler cannot be asked what it has run."""
+        """Return the token of results that are here.
+
+        Raises
+        ------
+        NotImplementedError
+            If they are not: a bare sampler cannot be asked what it has run.
+        """
+        if token in self._results:
+            return token
         raise NotImplementedError(f"{type(self.sampler).__name__} cannot look up submissions")
+
+    def forget(self, reference: str) -> None:
+        """Let go of results."""
+        self._results.pop(reference, None)
 
 
 class Offline:
@@ -161,7 +181,9 @@ class Offline:
         """Refuse."""
         raise LookupError("there is no backend to ask")
 
-    fetch = status
+    def fetch(self, reference: str) -> Sequence[cirq.Result]:
+        """Refuse."""
+        raise LookupError("there is no backend to ask")
 
     def lookup(self, token: str) -> str | None:
         """Refuse."""

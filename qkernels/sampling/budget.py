@@ -9,6 +9,9 @@ from numbers import Real
 import cirq
 import numpy as np
 
+# A sum of prices may be off by so much of itself: ten times 0.1 is to be within 1.
+_ROUNDING = 1e-12
+
 
 class BudgetExceeded(RuntimeError):
     """What is asked for would cost more than the budget allows; nothing of it was submitted."""
@@ -54,17 +57,25 @@ class Budget:
         if self.cost is not None and self.price is None:
             raise ValueError(f"expected price=... with cost={self.cost!r}, got no price")
 
-    @property
-    def limits(self) -> tuple[float, float]:
-        """The most repetitions and the highest price; infinite where there is no limit."""
-        return (
-            np.inf if self.repetitions is None else self.repetitions,
-            np.inf if self.cost is None else self.cost,
-        )
-
     def price_of(self, circuit: cirq.AbstractCircuit, repetitions: int) -> float:
-        """Return the price of one point; 0 without a price."""
-        return 0.0 if self.price is None else float(self.price(circuit, repetitions))
+        """Return the price of one point; 0 without a price.
+
+        Raises
+        ------
+        ValueError
+            If `price` returns anything but a number of at least 0.
+        """
+        found = 0.0 if self.price is None else self.price(circuit, repetitions)
+        try:
+            price = float(found)
+        except (TypeError, ValueError):
+            price = np.nan
+        if not 0 <= price < np.inf:
+            raise ValueError(
+                f"price: expected a number of at least 0 for {repetitions} repetitions, got "
+                f"{found!r}"
+            )
+        return price
 
     def check(self, spent: tuple[int, float], more: tuple[int, float]) -> None:
         """Raise BudgetExceeded if repetitions or price would pass a limit.
@@ -74,10 +85,10 @@ class Budget:
         spent, more : pair of repetitions and price
             What the ledger has spent, and what is to be added.
         """
-        words = ("repetitions", "of cost")
-        for limit, before, new, word in zip(self.limits, spent, more, words, strict=True):
-            if before + new > limit:
+        limits, words = (self.repetitions, self.cost), ("repetitions", "of cost")
+        for limit, before, new, word in zip(limits, spent, more, words, strict=True):
+            if limit is not None and before + new > limit * (1 + _ROUNDING):
                 raise BudgetExceeded(
-                    f"expected at most {limit:g} {word} in all, got {before:g} spent and {new:g} "
-                    "more needed; nothing was submitted"
+                    f"expected at most {limit:.15g} {word} in all, got {before:.15g} spent and "
+                    f"{new:.15g} more needed; nothing of it was submitted"
                 )

@@ -55,12 +55,14 @@ class Counts:
         (array([[0, 0],
                [1, 0]]), array([1, 2]))
         """
-        n_bits = bits.shape[1]
         packed = np.packbits(bits.astype(bool), axis=1)
-        distinct, where = np.unique(packed, axis=0, return_inverse=True)
-        totals = np.bincount(where.ravel(), numbers, minlength=len(distinct)).astype(np.int64)
-        outcomes = np.unpackbits(distinct, axis=1, count=n_bits).astype(bool)
-        return cls(outcomes, totals)
+        packed = packed[order := np.lexsort(packed.T[::-1])]
+        is_new = np.ones(len(packed), dtype=bool)
+        np.any(packed[1:] != packed[:-1], axis=1, out=is_new[1:])
+        starts = np.flatnonzero(is_new)
+        each = np.ones(len(packed), np.int64) if numbers is None else np.asarray(numbers)[order]
+        outcomes = np.unpackbits(packed[starts], axis=1, count=bits.shape[1]).view(bool)
+        return cls(outcomes, np.add.reduceat(each, starts).astype(np.int64))
 
     @classmethod
     def total(cls, parts: Iterable[Counts]) -> Counts:
@@ -97,7 +99,7 @@ class Counts:
                 f"{len(outcomes)} bytes of outcomes and numbers from {how_often.min(initial=0)}"
             )
         packed = np.frombuffer(outcomes, np.uint8).reshape(-1, width)
-        return cls(np.unpackbits(packed, axis=1, count=n_bits).astype(bool), how_often)
+        return cls(np.unpackbits(packed, axis=1, count=n_bits).view(bool), how_often)
 
     def resampled(self, generator: np.random.Generator) -> Counts:
         """Return as many outcomes drawn from these with replacement: one bootstrap sample."""

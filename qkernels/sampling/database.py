@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from qkernels.sampling.owners import Owners
@@ -73,14 +73,20 @@ class Database:
         self.path = path
         self._lock = threading.RLock()
         self.turn = threading.RLock()
-        self._connection = _connect(path)
+        self._connection: sqlite3.Connection | None = _connect(path)
         self._owners = None if path is None else Owners(path.with_name(path.name + "-owners"))
-        with self.transaction() as run:
-            self.name = run("SELECT name FROM about").fetchone()[0]
-            self.owner = run("INSERT INTO owners (started) VALUES (datetime('now'))").lastrowid or 0
-            if self._owners is not None:
-                self._owners.enter(self.owner)
         self._file = None if path is None else _identity(path)
+        with self.transaction() as database:
+            self.name = database.execute("SELECT name FROM about").fetchone()[0]
+            self.owner = self._enter(database)
+
+    def _enter(self, database: sqlite3.Connection) -> int:
+        """Take a number: a new one, that no process has of another file at this path either."""
+        while True:
+            new = database.execute("INSERT INTO owners (started) VALUES (datetime('now'))")
+            number = new.lastrowid or 0
+            if self._owners is None or self._owners.enter(number):
+                return number
 
     def is_alive(self, owner: int) -> bool:
         """Tell whether the process with this number is at work."""
@@ -93,37 +99,55 @@ class Database:
 
     def close(self) -> None:
         """Close the file; others then take this process for one that is gone."""
-        self._connection.close()
-        if self._owners is not None:
-            self._owners.close()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            if self._owners is not None:
+                self._owners.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator:
-        """Give a function that runs SQL: all of it is written, or nothing.
+    def pause(self) -> None:
+        """Close a file until it is next used, and let no thread use it before `go_on`."""
+        self._lock.acquire()
+        if self.path is not None and self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def go_on(self) -> None:
+        """Let threads use the database again."""
+        self._lock.release()
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Give a connection for statements that are all written, or none of them.
 
         Others wait with their writing meanwhile.
         """
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection.execute
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        return self._begun("BEGIN IMMEDIATE", "COMMIT")
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Give a connection that reads one state of the file; others may write meanwhile."""
+        return self._begun("BEGIN", "ROLLBACK")
 
     @contextmanager
-    def reading(self) -> Iterator:
-        """Give a function that runs SQL on one state of the file; others may write meanwhile."""
+    def _begun(self, begin: str, end: str) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._connection.execute("BEGIN")
+            connection = self._connected()
             try:
-                yield self._connection.execute
+                connection.execute(begin)
+                yield connection
+                connection.execute(end)
             finally:
-                self._connection.execute("ROLLBACK")
+                _roll_back(connection)
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = _connect(self.path, is_checked=True)
+        # An interrupt may have come while the last transaction was rolled back.
+        _roll_back(self._connection)
+        return self._connection
 
 
 _databases: dict[Path | str, Database] = {}
+_opening = threading.RLock()
 
 
 def open_database(path: Path | None) -> Database:
@@ -136,38 +160,80 @@ def open_database(path: Path | None) -> Database:
     FileNotFoundError
         If the folder does not exist.
     """
+    with _opening:
+        if path is None:
+            database = Database(None)
+            return _databases.setdefault(database.name, database)
+        found = _databases.get(path)
+        if found is not None and found.is_current():
+            return found
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"expected the folder of the ledger to exist, got {path}")
+        if found is not None:
+            found.close()
+            del _databases[path]
+        return _databases.setdefault(path, Database(path))
+
+
+def find_database(path: Path | None, name: str) -> Database:
+    """Return this process's database of this name: of a file that exists, or in memory.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    RuntimeError
+        If the file is another ledger, or the memory that of another process.
+    """
+    found: Database | None
     if path is None:
-        database = Database(None)
-        return _databases.setdefault(database.name, database)
-    found = _databases.get(path)
-    if found is not None and found.is_current():
-        return found
-    if found is not None:
-        found.close()
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"expected the folder of the ledger to exist, got {path}")
-    _databases[path] = Database(path)
-    return _databases[path]
+        found = _databases.get(name)
+    elif path.exists():
+        found = open_database(path)
+    else:
+        raise FileNotFoundError(f"expected the ledger {path}, got no such file: was it moved?")
+    if found is None:
+        raise RuntimeError(
+            "this ledger is kept in the memory of another process, which alone can use it: "
+            "give Ledger a path, and processes share it"
+        )
+    if found.name != name:
+        raise RuntimeError(
+            f"expected the ledger that was opened first, got another at {path}: was it replaced? "
+            "Open this one with Ledger(path)"
+        )
+    return found
 
 
-def find_database(name: str) -> Database | None:
-    """Return this process's database in memory of this name, if it is one of this process."""
-    return _databases.get(name)
+def _before_fork() -> None:
+    """Close all files: SQLite's locks are lost in the process that is forked, without its notice.
+
+    It would write into a log that the last other process throws away.
+    """
+    _opening.acquire()
+    for database in _databases.values():
+        database.pause()
 
 
 def _after_fork() -> None:
-    """Forget the connections of the process that was forked: SQLite's must not be shared."""
-    _abandoned.extend(_databases.values())
+    for database in _databases.values():
+        database.go_on()
+    _opening.release()
+
+
+def _after_fork_in_child() -> None:
     _databases.clear()
+    _opening.release()
 
 
-# Closing them would take the other process's locks away.
-_abandoned: list[Database] = []
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+    )
 
 
-def _connect(path: Path | None) -> sqlite3.Connection:
+def _connect(path: Path | None, *, is_checked: bool = False) -> sqlite3.Connection:
+    """Connect to a file that is a ledger, or becomes one."""
     connection = sqlite3.connect(
         ":memory:" if path is None else path,
         timeout=_BUSY_SECONDS,
@@ -175,23 +241,22 @@ def _connect(path: Path | None) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        _prepare(connection, path)
-    except sqlite3.DatabaseError as error:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        if not is_checked:
+            _prepare(connection, path)
+    except BaseException as error:
         connection.close()
         if isinstance(error, sqlite3.OperationalError):
             raise OSError(f"cannot open the ledger {path}: {error}") from error
-        raise ValueError(f"expected a ledger, got {path}: {error}") from error
-    except BaseException:
-        connection.close()
+        if isinstance(error, sqlite3.DatabaseError):
+            raise ValueError(f"expected a ledger, got {path}: {error}") from error
         raise
     return connection
 
 
 def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
     """Make the tables of a new file, and check those of an old one."""
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
-    _use_wal(connection)
     connection.execute("BEGIN IMMEDIATE")
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -207,9 +272,16 @@ def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
     elif version != VERSION:
         raise ValueError(f"expected a ledger of version {VERSION}, got version {version} in {path}")
     connection.execute("COMMIT")
+    # Not before it is known to be ours: this changes the file.
+    _use_wal(connection)
     (damage,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if damage != "ok":
         raise ValueError(f"expected a ledger that is whole, got a damaged file {path}: {damage}")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -8,14 +8,15 @@ next step is taken. What points are needed is the business of `requests`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from qkernels.sampling.backends import Backend, Chunk, NotSubmitted, identity_of
-from qkernels.sampling.budget import Budget, BudgetExceeded
+from qkernels.sampling.budget import Budget
 from qkernels.sampling.counts import Counts
 from qkernels.sampling.ledger import Ledger
 from qkernels.sampling.programs import BadResults, Program
@@ -29,6 +30,8 @@ _REPETITIONS_A_CHUNK = 5_000_000
 # Waits between tries of a call that costs nothing, and between looks at a queue, in seconds.
 _RETRY_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _FIRST_LOOK, _LAST_LOOK = 0.05, 10.0
+# Waits before it is believed that a submission never arrived.
+_ARRIVAL_WAITS = (0.5, 1.0, 2.0, 4.0)
 
 # How many missing points an error names.
 _NAMED = 5
@@ -53,6 +56,9 @@ class UnknownSubmission(RuntimeError):
             + f". Decide with resolve({number}, action=...): 'resubmit' buys it again, 'abandon' "
             "does without it, 'attach' collects it where the backend can look it up"
         )
+
+    def __reduce__(self) -> tuple:
+        return type(self), self.submissions
 
 
 class MissingCounts(LookupError):
@@ -86,11 +92,16 @@ class Execution:
         generator: np.random.Generator | None = None,
         verbose: int = 0,
     ) -> None:
+        if budget is not None and not isinstance(budget, Budget):
+            raise TypeError(f"budget: expected None or a Budget, got {budget!r}")
+        points = DEFAULT_POINTS_PER_CHUNK if points_per_chunk is None else points_per_chunk
+        if not isinstance(points, int | np.integer) or points < 1:
+            raise ValueError(f"points_per_chunk: expected an integer of at least 1, got {points!r}")
         self.ledger = ledger
         self.backend = backend
         self.identity = identity_of(backend)
         self._budget = budget or Budget()
-        self._points = points_per_chunk or DEFAULT_POINTS_PER_CHUNK
+        self._points = int(points)
         self._generator = generator
         self._verbose = verbose
 
@@ -114,19 +125,12 @@ class Execution:
         RuntimeError
             If the backend gave up a submission.
         """
-        keys = request.keys(self.identity)
-        with self.ledger.turn:
-            missing = self._settled(request, keys)[0]
-            self._check_budget(request.measured.program, missing)
-            bar = tqdm(total=int(np.sum(missing > 0)), disable=not self._verbose, unit="point")
-            with bar:
-                while missing.any():
-                    for rows in self._chunks(missing):
-                        self._buy_chunk(request, keys, rows, int(missing[rows[0]]))
-                        bar.update(len(rows))
-                    missing = self._settled(request, keys)[0]
-            if wait and self.collect(request):
-                self.buy(request)
+        while True:
+            with self.ledger.turn:
+                held = self._buy_missing(request)
+            if not wait or not held.open:
+                return
+            self.collect(request)
 
     def collect(self, request: Request, *, wait: bool = True) -> int:
         """Fetch what has come of submissions, and buy nothing.
@@ -147,16 +151,24 @@ class Execution:
         UnknownSubmission, BadResults, RuntimeError
             As `buy` does.
         """
-        keys = request.keys(self.identity)
         look = _FIRST_LOOK
         while True:
-            missing, held = self._settled(request, keys)
-            self._collect(request.measured.program, held.open)
-            missing, held = self._settled(request, keys)
+            with self.ledger.turn:
+                held = self._look(request)
             if not wait or not held.open:
-                return int(np.sum(missing + held.coming > 0))
+                return int(np.sum(request.repetitions > held.asked))
             time.sleep(look)
+            if look < _LAST_LOOK <= 2 * look:
+                self._warn_of_others(held)
             look = min(2 * look, _LAST_LOOK)
+
+    def _warn_of_others(self, held: Holdings) -> None:
+        """Tell what is waited for that only another process can bring about."""
+        if others := [s for s in held.open if not self.ledger.is_mine(s)]:
+            warnings.warn(
+                f"waiting for what another process began: {'; '.join(map(str, others))}",
+                stacklevel=3,
+            )
 
     def resolve(self, number: int, action: str, reference: str | None = None) -> None:
         """Decide what becomes of a submission of which nobody knows whether it was run.
@@ -178,22 +190,20 @@ class Execution:
         LookupError
             If there is no such submission, or it is to be attached and cannot be found.
         """
-        submission = self._resolvable(number, action)
-        if action == "abandon":
-            self.ledger.change(submission, "cancelled", message="given up")
-        elif action == "resubmit":
-            self.ledger.change(submission, "failed", message="given up, to be bought again")
-        else:
-            found = reference or self._found(submission)
-            self.ledger.change(submission, "submitted", reference=found, own=True)
+        with self.ledger.turn:
+            submission = self._resolvable(number, action)
+            if action == "abandon":
+                self.ledger.change(submission, "cancelled", message="given up")
+            elif action == "resubmit":
+                self.ledger.change(submission, "failed", message="given up, to be bought again")
+            else:
+                found = reference or self._found(submission)
+                self.ledger.change(submission, "submitted", reference=found, own=True)
 
     def _resolvable(self, number: int, action: str) -> Submission:
         if action not in ACTIONS:
             raise ValueError(f"action: expected one of {list(ACTIONS)}, got {action!r}")
-        submission = self.ledger.submission(number)
-        if submission.state == "submitting" and not self.ledger.is_alive(submission):
-            self.ledger.change(submission, "unknown")
-            submission = self.ledger.submission(number)
+        submission = self._left(self.ledger.submission(number))
         allowed = {"unknown", "cancelled"} | ({"submitted"} if action != "resubmit" else set())
         if submission.state not in allowed:
             raise ValueError(f"expected a submission that is {sorted(allowed)}, got {submission}")
@@ -212,42 +222,83 @@ class Execution:
             )
         return found
 
-    # -- What is missing
+    # -- What became of submissions
 
-    def _settled(self, request: Request, keys: list[bytes]) -> tuple[np.ndarray, Holdings]:
-        """Return the repetitions that each point lacks, after the work of dead processes."""
+    def _look(self, request: Request) -> Holdings:
+        """Return what the ledger has of the points, after a look at what is on its way."""
+        keys = request.keys(self.identity)
         held = self.ledger.holdings(keys)
-        if any(map(self._settle, held.open)):
+        if held.open:
+            for submission in held.open:
+                self._attend(request.measured.program, submission)
             held = self.ledger.holdings(keys)
         if unknown := [s for s in held.open if s.state == "unknown"]:
             raise UnknownSubmission(*unknown)
-        return np.maximum(request.repetitions - held.asked - held.coming, 0), held
+        return held
 
-    def _settle(self, submission: Submission) -> bool:
-        """Find out what became of a submission that nobody works on; tell if its state changed."""
-        if submission.state == "unknown":
-            return self._reconcile(submission)
-        if submission.state == "submitted" or self.ledger.is_alive(submission):
-            return False
+    def _attend(self, program: Program, submission: Submission) -> None:
+        """Find out what became of an open submission, and collect it if it has come."""
+        submission = self._left(submission)
+        # What has a reference did arrive: whether it is bought again is not decided here.
+        if submission.state == "unknown" and submission.reference is None:
+            submission = self._reconciled(submission)
+        if submission.state == "submitted":
+            self._collect(program, submission)
+
+    def _left(self, submission: Submission) -> Submission:
+        """Return a submission as it is if nobody works on it any more."""
+        if submission.state not in ("planned", "submitting") or self._is_others(submission):
+            return submission
         if submission.state == "planned":
-            return self.ledger.change(submission, "failed", message="never sent", spent=False)
-        message = "its process ended while it was sent"
-        self.ledger.change(submission, "unknown", message=message)
-        self._reconcile(self.ledger.submission(submission.number))
-        return True
+            self.ledger.change(submission, "failed", message="never sent", spent=False)
+        else:
+            self.ledger.change(submission, "unknown", message="cut off while it was sent")
+        return self.ledger.submission(submission.number)
 
-    def _reconcile(self, submission: Submission) -> bool:
-        """Ask the backend for an unknown submission; tell if its state changed."""
+    def _is_others(self, submission: Submission) -> bool:
+        """Tell whether another process is at work on it; of this one, it is our turn."""
+        return self.ledger.is_alive(submission) and not self.ledger.is_mine(submission)
+
+    def _reconciled(self, submission: Submission) -> Submission:
+        """Return an unknown submission as it is after asking the backend, where that can tell."""
         try:
             reference = self._look_up(submission)
         except NotImplementedError:
-            return False
+            return submission
         if reference is None:
-            return self.ledger.change(submission, "failed", message="never arrived", spent=False)
-        return self.ledger.change(submission, "submitted", reference=reference, own=True)
+            self.ledger.change(submission, "failed", message="never arrived", spent=False)
+        else:
+            self.ledger.change(submission, "submitted", reference=reference, own=True)
+        return self.ledger.submission(submission.number)
 
     def _look_up(self, submission: Submission) -> str | None:
-        return _retried(lambda: self.backend.lookup(submission.token))
+        """Return the reference under which the backend has it; what is new may take a while."""
+        for wait in (0.0, *_ARRIVAL_WAITS):
+            time.sleep(wait)
+            found = _retried(lambda: self.backend.lookup(submission.token))
+            if found is not None:
+                return str(found)
+        return None
+
+    # -- Submitting
+
+    def _buy_missing(self, request: Request) -> Holdings:
+        """Submit until all is here or on its way; return what the ledger then has."""
+        missing, held = self._missing(request)
+        self._check_budget(request.measured.program, missing)
+        bar = tqdm(total=int(np.sum(missing > 0)), disable=not self._verbose, unit="point")
+        with bar:
+            while missing.any():
+                for rows in self._chunks(missing):
+                    self._buy_chunk(request, rows, int(missing[rows[0]]))
+                    bar.update(len(rows))
+                missing, held = self._missing(request)
+        return held
+
+    def _missing(self, request: Request) -> tuple[np.ndarray, Holdings]:
+        """Return the repetitions that each point lacks, here and on their way."""
+        held = self._look(request)
+        return np.maximum(request.repetitions - held.asked - held.coming, 0), held
 
     def _check_budget(self, program: Program, missing: np.ndarray) -> None:
         distinct, numbers = np.unique(missing[missing > 0], return_counts=True)
@@ -265,105 +316,98 @@ class Execution:
             for i in range(0, len(rows), size):
                 yield rows[i : i + size]
 
-    # -- Submitting
-
-    def _buy_chunk(
-        self, request: Request, keys: list[bytes], rows: np.ndarray, repetitions: int
-    ) -> None:
+    def _buy_chunk(self, request: Request, rows: np.ndarray, repetitions: int) -> None:
         """Plan, submit and, if it has come already, collect one chunk."""
-        program = request.measured.program
-        for wanted in np.unique(request.repetitions[rows]):
-            some = rows[request.repetitions[rows] == wanted]
-            submission = self._plan(program, keys, some, request, int(wanted), repetitions)
-            if submission is not None:
-                self._submit(program, submission)
-                self._collect(program, [self.ledger.submission(submission.number)])
+        program, keys = request.measured.program, request.keys(self.identity)
+        calibration = _retried(lambda: getattr(self.backend, "calibration", None))
+        submission = self.ledger.plan(
+            program,
+            self.identity,
+            [keys[row] for row in rows],
+            request.values(rows),
+            wanted=request.repetitions[rows],
+            repetitions=repetitions,
+            cost=self._budget.price_of(program.circuit, repetitions),
+            budget=self._budget,
+        )
+        if submission is not None:
+            self._submit(program, submission, None if calibration is None else str(calibration))
+            self._attend(program, self.ledger.submission(submission.number))
 
-    def _plan(
-        self,
-        program: Program,
-        keys: list[bytes],
-        rows: np.ndarray,
-        request: Request,
-        wanted: int,
-        repetitions: int,
-    ) -> Submission | None:
-        try:
-            return self.ledger.plan(
-                program,
-                self.identity,
-                [keys[row] for row in rows],
-                request.values(rows),
-                wanted=wanted,
-                repetitions=repetitions,
-                cost=self._budget.price_of(program.circuit, repetitions),
-                limits=self._budget.limits,
-            )
-        except OverflowError as error:
-            raise BudgetExceeded(
-                f"expected at most {self._budget.limits} repetitions and cost in all, got more: "
-                "another process spent of the same ledger"
-            ) from error
-
-    def _submit(self, program: Program, submission: Submission) -> None:
+    def _submit(self, program: Program, submission: Submission, calibration: str | None) -> None:
         """Send a planned submission, and write down what is known of it, come what may."""
         _, values = self.ledger.points_of(submission)
         chunk = Chunk(program.circuit, program.sweep(values), submission.repetitions)
-        calibration = getattr(self.backend, "calibration", None)
-        calibration = None if calibration is None else str(calibration)
-        self.ledger.change(submission, "submitting", calibration=calibration)
+        if not self.ledger.change(submission, "submitting", calibration=calibration):
+            return
         submission = self.ledger.submission(submission.number)
         try:
             reference = self.backend.submit(chunk, submission.token)
+            if not isinstance(reference, str):
+                raise TypeError(f"expected a reference from submit, got {reference!r}")
         except NotSubmitted as error:
             self.ledger.change(submission, "failed", message=str(error), spent=False)
+            if error.__cause__ is not None and _is_interrupt(error.__cause__):
+                raise error.__cause__ from None
             raise
         except BaseException as error:
             message = f"{type(error).__name__}: {error}"
             self.ledger.change(submission, "unknown", message=message)
-            if isinstance(error, Exception):
-                self._after_failure(self.ledger.submission(submission.number), error)
-            else:
+            if _is_interrupt(error):
                 raise
+            self._after_failure(error, self.ledger.submission(submission.number))
         else:
-            self.ledger.change(submission, "submitted", reference=str(reference))
+            self.ledger.change(submission, "submitted", reference=reference)
 
-    def _after_failure(self, submission: Submission, error: Exception) -> None:
+    def _after_failure(self, error: BaseException, submission: Submission) -> None:
         """Go on if a submission that seemed to fail has arrived; raise if not."""
-        if not self._reconcile(submission):
+        submission = self._reconciled(submission)
+        if submission.state == "unknown":
             raise UnknownSubmission(submission) from error
-        if self.ledger.submission(submission.number).state == "failed":
+        if submission.state == "failed":
+            error.add_note(f"{submission}: run again to go on")
             raise error
 
     # -- Collecting
 
-    def _collect(self, program: Program, submissions: Sequence[Submission]) -> None:
-        """Fetch what has come of submitted submissions."""
-        for submission in submissions:
-            if submission.state == "submitted":
-                self._collect_one(program, submission)
-
-    def _collect_one(self, program: Program, submission: Submission) -> None:
+    def _collect(self, program: Program, submission: Submission) -> None:
+        """Fetch a submitted submission if it has come."""
         reference = submission.reference or ""
         try:
             status = _retried(lambda: self.backend.status(reference))
-            if status == "failed":
-                self._give_up(submission)
-            if status != "done":
-                return
-            results = _retried(lambda: self.backend.fetch(reference))
-            _, values = self.ledger.points_of(submission)
-            self.ledger.finish(submission, program.counts(results, values))
-        except BadResults as error:
+            results = _retried(lambda: self.backend.fetch(reference)) if status == "done" else None
+        except LookupError as error:
+            # What another process's sampler returned is known to that process alone.
+            if not self._is_others(submission):
+                self.ledger.change(submission, "unknown", message=str(error))
+            return
+        except Exception as error:
+            error.add_note(f"{submission} is not collected yet: run again to go on")
+            raise
+        if status == "failed":
+            self._give_up(submission)
+        elif status == "done":
+            self._keep(program, submission, results)
+        elif status != "waiting":
+            raise ValueError(
+                f"expected 'done', 'failed' or 'waiting' as the status of {submission}, got "
+                f"{status!r}"
+            )
+
+    def _keep(self, program: Program, submission: Submission, results: Any) -> None:
+        _, values = self.ledger.points_of(submission)
+        try:
+            counts = program.counts(results, values)
+        except Exception as error:
             self.ledger.change(submission, "unknown", message=str(error))
             raise BadResults(
                 f"{error}. None of {submission} was kept; resolve({submission.number}, action=...) "
                 "decides: 'attach' fetches the results again, 'resubmit' buys them again, "
                 "'abandon' does without"
             ) from error
-        except LookupError as error:
-            if not self.ledger.is_alive(submission) or self.ledger.is_mine(submission):
-                self.ledger.change(submission, "unknown", message=str(error))
+        self.ledger.finish(submission, counts)
+        if hasattr(self.backend, "forget"):
+            self.backend.forget(submission.reference)
 
     def _give_up(self, submission: Submission) -> None:
         self.ledger.change(submission, "failed", message="the backend gave it up")
@@ -380,15 +424,33 @@ def read_counts(ledger: Ledger, request: Request, identity: str) -> list[Counts]
     MissingCounts
         If it has nothing of some points; the message names the first few.
     """
-    found = ledger.counts(request.keys(identity), request.measured.program.n_bits)
-    if missing := [i for i, counts in enumerate(found) if counts is None]:
+    return [Counts.total(parts) for parts in read_parts(ledger, request, identity)]
+
+
+def read_parts(ledger: Ledger, request: Request, identity: str) -> list[list[Counts]]:
+    """Return what each submission has counted of each point, the oldest first.
+
+    Raises
+    ------
+    MissingCounts
+        As `read_counts` does.
+    """
+    found = ledger.parts(request.keys(identity), request.measured.program.n_bits)
+    if missing := [i for i, parts in enumerate(found) if not parts]:
         named = ", ".join(str(tuple(request.pairs[i].tolist())) for i in missing[:_NAMED])
+        given_up = ledger.submissions("cancelled")
         raise MissingCounts(
             f"expected counts of {len(found)} points measured on {identity}, got none of "
             f"{len(missing)} in {ledger!r}: {named}{', ...' if len(missing) > _NAMED else ''} "
             "(numbered in the order of sorted angles)"
+            + "".join(f"; given up was {submission}" for submission in given_up)
         )
-    return [counts for counts in found if counts is not None]
+    return found
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Tell whether it is Ctrl-C, or the like."""
+    return not isinstance(error, Exception)
 
 
 def _retried(call: Callable[[], Result]) -> Result:

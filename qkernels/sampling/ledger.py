@@ -8,8 +8,9 @@ the exchange of counts with others in `exchange`.
 from __future__ import annotations
 
 import os
+import sqlite3
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import cirq
 import numpy as np
 
+from qkernels.sampling.budget import Budget
 from qkernels.sampling.counts import Counts
 from qkernels.sampling.database import STATES, Database, find_database, open_database
 from qkernels.sampling.programs import Program
@@ -27,6 +29,8 @@ _SUBMISSION = (
     "submission, token, state, n_points, submissions.repetitions, backend, reference, owner, "
     "message, created"
 )
+# The keys that are asked for, and their points; written so that SQLite starts from the keys.
+_WANTED = "wanted CROSS JOIN points USING (key)"
 
 
 class Ledger:
@@ -63,13 +67,7 @@ class Ledger:
 
     @property
     def _database(self) -> Database:
-        found = open_database(self.path) if self.path else find_database(self._name)
-        if found is None:
-            raise RuntimeError(
-                "this ledger is kept in the memory of another process, which alone can use it: "
-                "give Ledger a path, and processes share it"
-            )
-        return found
+        return find_database(self.path, self._name)
 
     @property
     def name(self) -> str:
@@ -103,18 +101,22 @@ class Ledger:
 
     def summary(self) -> Summary:
         """Return what the ledger holds, in numbers; it prints as a few lines."""
-        with self._database.reading() as run:
-            (programs,) = run("SELECT count(*) FROM programs").fetchone()
-            (points,) = run("SELECT count(DISTINCT point) FROM counts").fetchone()
-            states = dict(run("SELECT state, count(*) FROM submissions GROUP BY state").fetchall())
-            repetitions, cost = _spent(run)
+        with self._database.reading() as database:
+            (programs,) = database.execute("SELECT count(*) FROM programs").fetchone()
+            (points,) = database.execute("SELECT count(DISTINCT point) FROM counts").fetchone()
+            states = dict(
+                database.execute(
+                    "SELECT state, count(*) FROM submissions GROUP BY state"
+                ).fetchall()
+            )
+            repetitions, cost = _spent(database)
         return Summary(programs, points, {s: states.get(s, 0) for s in STATES}, repetitions, cost)
 
     def submissions(self, *states: str) -> list[Submission]:
         """Return the submissions, of some states only if any are given, the oldest first."""
         wanted = states or STATES
-        with self._database.reading() as run:
-            rows = run(
+        with self._database.reading() as database:
+            rows = database.execute(
                 f"SELECT {_SUBMISSION} FROM submissions WHERE state IN ({_marks(wanted)}) "
                 "ORDER BY submission",
                 wanted,
@@ -129,8 +131,8 @@ class Ledger:
         LookupError
             If there is none of this number.
         """
-        with self._database.reading() as run:
-            row = run(
+        with self._database.reading() as database:
+            row = database.execute(
                 f"SELECT {_SUBMISSION} FROM submissions WHERE submission = ?", (number,)
             ).fetchone()
         if row is None:
@@ -139,13 +141,13 @@ class Ledger:
 
     def spent(self) -> tuple[int, float]:
         """Return the repetitions that may have been charged, and their price."""
-        with self._database.reading() as run:
-            return _spent(run)
+        with self._database.reading() as database:
+            return _spent(database)
 
     def backends(self, program: Program) -> list[str]:
         """Return the identities of the backends that a program was sent to."""
-        with self._database.reading() as run:
-            rows = run(
+        with self._database.reading() as database:
+            rows = database.execute(
                 "SELECT DISTINCT backend FROM submissions JOIN programs USING (program) "
                 "WHERE key = ? ORDER BY backend",
                 (program.key,),
@@ -154,11 +156,11 @@ class Ledger:
 
     def holdings(self, keys: Sequence[bytes]) -> Holdings:
         """Return what the ledger has, and what is on its way, of some points."""
-        with self._database.reading() as run:
-            return _holdings(run, keys)
+        with self._database.reading() as database:
+            return _holdings(database, keys)
 
-    def counts(self, keys: Sequence[bytes], n_bits: int) -> list[Counts | None]:
-        """Return all that was counted at each point; None where nothing was.
+    def parts(self, keys: Sequence[bytes], n_bits: int) -> list[list[Counts]]:
+        """Return what was counted at each point by each submission, the oldest first.
 
         Raises
         ------
@@ -166,23 +168,23 @@ class Ledger:
             If what is stored cannot be read.
         """
         parts: list[list[Counts]] = [[] for _ in keys]
-        with self._database.reading() as run:
-            _select(run, keys)
-            rows = run(
-                "SELECT place, outcomes, numbers FROM wanted JOIN points USING (key) "
-                "JOIN counts USING (point) ORDER BY place, submission"
+        with self._database.reading() as database:
+            _select(database, keys)
+            rows = database.execute(
+                f"SELECT place, outcomes, numbers FROM {_WANTED} "
+                "CROSS JOIN counts USING (point) ORDER BY place, submission"
             )
             for position, outcomes, numbers in rows:
                 parts[position].append(Counts.from_bytes(outcomes, numbers, n_bits))
-        return [Counts.total(found) if found else None for found in parts]
+        return parts
 
     def calibrations(self, keys: Sequence[bytes]) -> dict[str, int]:
         """Return how many of the points were measured in each calibration of the device."""
-        with self._database.reading() as run:
-            _select(run, keys)
-            rows = run(
-                "SELECT calibration, count(DISTINCT point) FROM wanted JOIN points USING (key) "
-                "JOIN counts USING (point) JOIN submissions USING (submission) "
+        with self._database.reading() as database:
+            _select(database, keys)
+            rows = database.execute(
+                f"SELECT calibration, count(DISTINCT point) FROM {_WANTED} "
+                "CROSS JOIN counts USING (point) CROSS JOIN submissions USING (submission) "
                 "WHERE calibration IS NOT NULL GROUP BY calibration"
             ).fetchall()
         return dict(rows)
@@ -190,11 +192,11 @@ class Ledger:
     def provenance(self, keys: Sequence[bytes]) -> list[dict[str, Any]]:
         """Return backend, calibration, times and software of the submissions of some points."""
         names = ("submission", "backend", "calibration", "created", "updated", "software")
-        with self._database.reading() as run:
-            _select(run, keys)
-            rows = run(
-                f"SELECT DISTINCT {', '.join(names)} FROM wanted JOIN points USING (key) "
-                "JOIN counts USING (point) JOIN submissions USING (submission) ORDER BY submission"
+        with self._database.reading() as database:
+            _select(database, keys)
+            rows = database.execute(
+                f"SELECT DISTINCT {', '.join(names)} FROM {_WANTED} CROSS JOIN counts "
+                "USING (point) CROSS JOIN submissions USING (submission) ORDER BY submission"
             ).fetchall()
         return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -208,8 +210,8 @@ class Ledger:
 
     def points_of(self, submission: Submission) -> tuple[list[bytes], np.ndarray]:
         """Return keys and values, (n_points, n_symbols), of a submission's points, in order."""
-        with self._database.reading() as run:
-            rows = run(
+        with self._database.reading() as database:
+            rows = database.execute(
                 "SELECT key, parameters FROM tasks JOIN points USING (point) "
                 "WHERE submission = ? ORDER BY position",
                 (submission.number,),
@@ -219,8 +221,8 @@ class Ledger:
 
     def program_key(self, submission: Submission) -> bytes:
         """Return the key of a submission's program."""
-        with self._database.reading() as run:
-            (key,) = run(
+        with self._database.reading() as database:
+            (key,) = database.execute(
                 "SELECT key FROM programs JOIN submissions USING (program) WHERE submission = ?",
                 (submission.number,),
             ).fetchone()
@@ -235,10 +237,10 @@ class Ledger:
         keys: Sequence[bytes],
         values: np.ndarray,
         *,
-        wanted: int,
+        wanted: int | np.ndarray,
         repetitions: int,
         cost: float = 0.0,
-        limits: tuple[float, float] = (np.inf, np.inf),
+        budget: Budget | None = None,
     ) -> Submission | None:
         """Take on the points that still lack so many repetitions; None if there are none.
 
@@ -251,43 +253,44 @@ class Ledger:
             Identity of the backend.
         keys, values
             The points: their keys, and an ndarray of shape (n_points, n_symbols).
-        wanted : int
+        wanted : int or ndarray of shape (n_points,)
             Repetitions that each point is to have.
         repetitions : int
             Repetitions to send; points that lack another number are left out.
         cost : float, default=0.0
             Price of a point.
-        limits : pair of float
-            The most repetitions, and the highest price, that the ledger may have spent after this.
+        budget : Budget, optional
+            What the ledger may have spent after this.
 
         Raises
         ------
-        OverflowError
-            If a limit would be passed.
+        BudgetExceeded
+            If it would be more.
         """
-        with self._database.transaction() as run:
-            held = _holdings(run, keys)
-            rows = np.flatnonzero(wanted - held.asked - held.coming == repetitions)
-            if not len(rows):
+        with self._database.transaction() as database:
+            held = _holdings(database, keys)
+            lacking = np.flatnonzero(wanted - held.asked - held.coming == repetitions).tolist()
+            # A point that is given twice is taken once.
+            chosen = {keys[row]: values[row] for row in lacking}
+            if not chosen:
                 return None
-            spent = _spent(run)
-            price = (len(rows) * repetitions, len(rows) * cost)
-            if any(s + p > limit for s, p, limit in zip(spent, price, limits, strict=True)):
-                raise OverflowError
-            now, token = _now(), uuid.uuid4().hex
-            number = run(
+            price = (len(chosen) * repetitions, len(chosen) * cost)
+            if budget is not None:
+                budget.check(_spent(database), price)
+            token = uuid.uuid4().hex
+            number = database.execute(
                 "INSERT INTO submissions (token, program, backend, repetitions, n_points, cost, "
                 "state, owner, created, updated, software) "
                 "VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?)",
                 (
-                    *(token, _program(run, program), backend, repetitions, len(rows), price[1]),
-                    *(self._database.owner, now, now, f"cirq {cirq.__version__}"),
+                    *(token, _program(database, program), backend, repetitions, len(chosen)),
+                    *(price[1], self._database.owner, _now(), _now(), f"cirq {cirq.__version__}"),
                 ),
             ).lastrowid
-            for position, row in enumerate(rows.tolist()):
-                point = _point(run, keys[row], values[row])
-                run("INSERT INTO tasks VALUES (?, ?, ?)", (number, position, point))
-        return self.submission(number)
+            _keep_points(database, chosen)
+            _select(database, list(chosen))
+            database.execute(f"INSERT INTO tasks SELECT ?, place, point FROM {_WANTED}", (number,))
+        return self.submission(number or 0)
 
     def change(
         self,
@@ -314,60 +317,54 @@ class Ledger:
         own : bool, default=False
             Whether this process takes it over.
         """
-        with self._database.transaction() as run:
+        with self._database.transaction() as database:
             owner = self._database.owner if own else submission.owner
-            changed = run(
+            changed = database.execute(
                 "UPDATE submissions SET state = ?, reference = coalesce(?, reference), "
                 "message = coalesce(?, message), calibration = coalesce(?, calibration), "
-                "spent = ?, owner = ?, updated = ? "
-                "WHERE submission = ? AND state = ? AND owner = ?",
+                "spent = ?, owner = ?, updated = ? WHERE token = ? AND state = ? AND owner = ?",
                 (
                     *(state, reference, message, calibration, int(spent), owner, _now()),
-                    *(submission.number, submission.state, submission.owner),
+                    *(submission.token, submission.state, submission.owner),
                 ),
             )
             return changed.rowcount == 1
 
     def finish(self, submission: Submission, counts: Iterable[Counts]) -> None:
         """Keep the counts of all points of a submission, in order, unless they are here already."""
-        with self._database.transaction() as run:
-            (state,) = run(
-                "SELECT state FROM submissions WHERE submission = ?", (submission.number,)
-            ).fetchone()
-            if state == "done":
+        with self._database.transaction() as database:
+            done = database.execute(
+                "UPDATE submissions SET state = 'done', spent = 1, updated = ? "
+                "WHERE token = ? AND state != 'done'",
+                (_now(), submission.token),
+            )
+            if not done.rowcount:
                 return
-            points = run(
-                "SELECT point FROM tasks WHERE submission = ? ORDER BY position",
+            tasks = database.execute(
+                "SELECT point, submission FROM tasks WHERE submission = ? ORDER BY position",
                 (submission.number,),
             ).fetchall()
-            for (point,), counted in zip(points, counts, strict=True):
-                run(
-                    "INSERT INTO counts VALUES (?, ?, ?, ?)",
-                    (point, submission.number, *counted.to_bytes()),
-                )
-            run(
-                "UPDATE submissions SET state = 'done', spent = 1, updated = ? "
-                "WHERE submission = ?",
-                (_now(), submission.number),
+            database.executemany(
+                "INSERT INTO counts VALUES (?, ?, ?, ?)",
+                [(*task, *found.to_bytes()) for task, found in zip(tasks, counts, strict=True)],
             )
 
     def keep_map(self, digest: bytes, text: str) -> None:
         """Keep the JSON of a feature map, by which prepared points find it again."""
-        with self._database.transaction() as run:
-            run("INSERT OR IGNORE INTO feature_maps VALUES (?, ?)", (digest, text))
+        with self._database.transaction() as database:
+            database.execute("INSERT OR IGNORE INTO feature_maps VALUES (?, ?)", (digest, text))
 
     def find_map(self, digest: bytes) -> str | None:
         """Return the JSON of a feature map, None if the ledger has not seen it."""
-        with self._database.reading() as run:
-            row = run("SELECT json FROM feature_maps WHERE digest = ?", (digest,)).fetchone()
+        with self._database.reading() as database:
+            found = database.execute("SELECT json FROM feature_maps WHERE digest = ?", (digest,))
+            row = found.fetchone()
         return row[0] if row else None
 
 
 def _restored(path: Path | None, name: str) -> Ledger:
-    if path is not None:
-        return Ledger(path)
     ledger = object.__new__(Ledger)
-    ledger.path, ledger._name = None, name
+    ledger.path, ledger._name = path, name
     return ledger
 
 
@@ -379,49 +376,52 @@ def _marks(values: Sequence[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _spent(run: Any) -> tuple[int, float]:
-    return run(
+def _spent(database: sqlite3.Connection) -> tuple[int, float]:
+    return database.execute(
         "SELECT coalesce(sum(n_points * repetitions), 0), coalesce(sum(cost), 0.0) "
         "FROM submissions WHERE spent"
     ).fetchone()
 
 
-def _select(run: Any, keys: Sequence[bytes]) -> None:
+def _select(database: sqlite3.Connection, keys: Sequence[bytes]) -> None:
     """Fill a table of this connection with the keys that are asked for."""
-    run("CREATE TEMP TABLE IF NOT EXISTS wanted (place INTEGER PRIMARY KEY, key BLOB NOT NULL)")
-    run("DELETE FROM wanted")
-    for entry in enumerate(keys):
-        run("INSERT INTO wanted VALUES (?, ?)", entry)
-
-
-def _holdings(run: Any, keys: Sequence[bytes]) -> Holdings:
-    _select(run, keys)
-    asked = np.zeros((2, len(keys)), dtype=np.int64)
-    rows = run(
-        "SELECT place, state IN ('done', 'cancelled'), repetitions FROM wanted "
-        "JOIN points USING (key) JOIN tasks USING (point) JOIN submissions USING (submission) "
-        "WHERE state != 'failed'"
+    database.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS wanted (place INTEGER PRIMARY KEY, key BLOB NOT NULL)"
     )
-    for position, closed, repetitions in rows:
-        asked[1 - closed, position] += repetitions
-    found = run(
-        f"SELECT DISTINCT {_SUBMISSION} FROM wanted JOIN points USING (key) "
-        "JOIN tasks USING (point) JOIN submissions USING (submission) "
+    database.execute("DELETE FROM wanted")
+    database.executemany("INSERT INTO wanted VALUES (?, ?)", enumerate(keys))
+
+
+def _holdings(database: sqlite3.Connection, keys: Sequence[bytes]) -> Holdings:
+    _select(database, keys)
+    held = np.zeros((2, len(keys)), dtype=np.int64)
+    found = database.execute(
+        "SELECT state NOT IN ('done', 'cancelled'), place, repetitions "
+        f"FROM {_WANTED} CROSS JOIN tasks USING (point) CROSS JOIN submissions USING (submission) "
+        "WHERE state != 'failed'"
+    ).fetchall()
+    is_open, places, repetitions = np.array(found, dtype=np.int64).reshape(-1, 3).T
+    np.add.at(held, (is_open, places), repetitions)
+    submissions = database.execute(
+        f"SELECT DISTINCT {_SUBMISSION} FROM {_WANTED} "
+        "CROSS JOIN tasks USING (point) CROSS JOIN submissions USING (submission) "
         f"WHERE state IN ({_marks(OPEN)}) ORDER BY submission",
         OPEN,
     ).fetchall()
-    return Holdings(asked[0], asked[1], tuple(Submission(*row) for row in found))
+    return Holdings(held[0], held[1], tuple(Submission(*row) for row in submissions))
 
 
-def _program(run: Any, program: Program) -> int:
-    run(
+def _program(database: sqlite3.Connection, program: Program) -> int:
+    database.execute(
         "INSERT OR IGNORE INTO programs (key, text, n_bits) VALUES (?, ?, ?)",
         (program.key, program.text, program.n_bits),
     )
-    return run("SELECT program FROM programs WHERE key = ?", (program.key,)).fetchone()[0]
+    found = database.execute("SELECT program FROM programs WHERE key = ?", (program.key,))
+    return found.fetchone()[0]
 
 
-def _point(run: Any, key: bytes, values: np.ndarray) -> int:
-    parameters = np.asarray(values + 0.0, dtype="<f8").tobytes()
-    run("INSERT OR IGNORE INTO points (key, parameters) VALUES (?, ?)", (key, parameters))
-    return run("SELECT point FROM points WHERE key = ?", (key,)).fetchone()[0]
+def _keep_points(database: sqlite3.Connection, points: Mapping[bytes, np.ndarray]) -> None:
+    database.executemany(
+        "INSERT OR IGNORE INTO points (key, parameters) VALUES (?, ?)",
+        [(key, np.asarray(row + 0.0, dtype="<f8").tobytes()) for key, row in points.items()],
+    )

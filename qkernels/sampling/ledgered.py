@@ -9,14 +9,15 @@ from typing import Any
 import cirq
 import numpy as np
 
+from qkernels.expressions import ExpressionTable
 from qkernels.feature_maps.flattening import unroll
-from qkernels.sampling.backends import Backend, as_backend
+from qkernels.sampling.backends import Backend, Offline, as_backend
 from qkernels.sampling.budget import Budget
 from qkernels.sampling.counts import Counts
-from qkernels.sampling.execution import Execution, read_counts
+from qkernels.sampling.execution import Execution, read_parts
 from qkernels.sampling.ledger import Ledger
-from qkernels.sampling.programs import Program
-from qkernels.sampling.requests import request_points
+from qkernels.sampling.programs import canonical_program
+from qkernels.sampling.requests import Request, request_points
 
 
 class LedgeredSampler(cirq.Sampler):
@@ -40,7 +41,7 @@ class LedgeredSampler(cirq.Sampler):
     Raises
     ------
     TypeError
-        If `sampler` is neither a sampler nor a backend.
+        If `sampler` is neither a sampler nor a backend, or is a `LedgeredSampler` itself.
 
     Examples
     --------
@@ -53,6 +54,9 @@ class LedgeredSampler(cirq.Sampler):
     >>> sampler.run(circuit, repetitions=100) == first
     True
     """
+
+    # Asked for the same again, it does not measure anew.
+    is_ledgered = True
 
     def __init__(
         self,
@@ -83,28 +87,31 @@ class LedgeredSampler(cirq.Sampler):
         -------
         list of cirq.Result
         """
-        if repetitions < 1:
-            raise ValueError(f"repetitions: expected at least 1, got {repetitions!r}")
-        circuit = unroll(program)
-        known = Program(circuit, tuple(sorted(cirq.parameter_names(circuit))))
+        if not isinstance(repetitions, int | np.integer) or repetitions < 1:
+            raise ValueError(f"repetitions: expected an integer of at least 1, got {repetitions!r}")
+        known, table = canonical_program(unroll(program))
         layout = known.layout
         resolvers = list(cirq.to_resolvers(params))
-        values = np.array([[_value(r, name) for name in known.symbols] for r in resolvers])
-        values = values.reshape(len(resolvers), len(known.symbols))
+        values = _values(table, resolvers)
         points, where, times = np.unique(
             values + 0.0, axis=0, return_inverse=True, return_counts=True
         )
         request = request_points(known, points, times * repetitions)
-        self._execution.buy(request)
-        identity = self._execution.identity
-        counts = read_counts(self.ledger, request, identity)
-        rows = [*map(_rows, counts, request.keys(identity))]
+        if not isinstance(self._execution.backend, Offline):
+            self._execution.buy(request)
+        rows = self._rows(request)
         results, used = [], np.zeros(len(points), dtype=int)
         for resolver, point in zip(resolvers, where.ravel(), strict=True):
             some = rows[point][used[point] : used[point] + repetitions]
             used[point] += repetitions
             results.append(_result(resolver, layout, some))
         return results
+
+    def _rows(self, request: Request) -> list[np.ndarray]:
+        """Return the outcomes of each point one by one, what was bought first before the rest."""
+        identity = self._execution.identity
+        parts = read_parts(self.ledger, request, identity)
+        return [*map(_shuffled, parts, request.keys(identity))]
 
     def resolve(self, submission: int, *, action: str, reference: str | None = None) -> None:
         """Decide what becomes of a submission of which nobody knows whether it was run.
@@ -121,17 +128,35 @@ class LedgeredSampler(cirq.Sampler):
         self._execution.resolve(submission, action, reference)
 
 
+def _values(table: ExpressionTable, resolvers: Sequence[cirq.ParamResolver]) -> np.ndarray:
+    """Return the values of a program's symbols at each point, (n_points, n_symbols)."""
+    rows = [[_value(resolver, name) for name in table.symbols] for resolver in resolvers]
+    values = table.evaluate(np.array(rows).reshape(len(rows), len(table.symbols)))
+    if np.iscomplexobj(values) or not np.isfinite(values).all():
+        raise ValueError(f"expected finite real angles, got {values.tolist()}")
+    return values
+
+
 def _value(resolver: cirq.ParamResolver, name: str) -> float:
     value = resolver.value_of(name)
-    if cirq.is_parameterized(value):
-        raise ValueError(f"expected a value of the symbol {name}, got {resolver!r}")
-    return float(value)
+    try:
+        return float(value)
+    except TypeError as error:
+        raise ValueError(
+            f"expected a real value of the symbol {name}, got {value} from {resolver!r}"
+        ) from error
 
 
-def _rows(counts: Counts, key: bytes) -> np.ndarray:
-    """Return the outcomes one by one, in an order that says nothing but is always the same."""
-    rows = np.repeat(counts.outcomes, counts.numbers, axis=0)
-    return np.random.default_rng(list(key)).permutation(rows)
+def _shuffled(parts: Sequence[Counts], key: bytes) -> np.ndarray:
+    """Return outcomes in an order that says nothing but is always the same."""
+    return np.concatenate(
+        [
+            np.random.default_rng([*key, i]).permutation(
+                np.repeat(counts.outcomes, counts.numbers, axis=0)
+            )
+            for i, counts in enumerate(parts)
+        ]
+    )
 
 
 def _result(

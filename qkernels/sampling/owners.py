@@ -35,11 +35,12 @@ class Owners:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         self._mine: set[int] = set()
 
-    def enter(self, number: int) -> None:
-        """Take a number that no other process has had."""
+    def enter(self, number: int) -> bool:
+        """Take a number, unless another process has it; tell whether it was taken."""
         if not self._lock(number):
-            raise RuntimeError(f"expected number {number} to be new, but its owner is at work")
+            return False
         self._mine.add(number)
+        return True
 
     def is_alive(self, number: int) -> bool:
         """Tell whether the process with this number is still at work."""
@@ -73,7 +74,7 @@ class Owners:
         def _lock(self, number: int) -> bool:
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-            except OSError:
+            except (BlockingIOError, PermissionError):
                 return False
             return True
 

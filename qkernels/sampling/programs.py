@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,7 @@ from qkernels.sampling.counts import Counts
 
 # Part of every key: to be raised whenever equal keys could mean other counts.
 KEY_VERSION = 1
-# Some services hold the values of a sweep as 32-bit floats.
+# Services may round the values of a sweep, which they return with the results.
 _ROUNDING = 1e-5
 
 
@@ -54,9 +54,12 @@ class Program:
         Raises
         ------
         ValueError
-            If the circuit measures nothing, a key twice, or anything but qubits.
+            If the circuit measures nothing, a key twice, anything but qubits, or otherwise than
+            by `cirq.measure`.
         """
         measured = [op for op in self.circuit.all_operations() if cirq.is_measurement(op)]
+        if odd := [op for op in measured if not isinstance(op.gate, cirq.MeasurementGate)]:
+            raise ValueError(f"expected measurements by cirq.measure only, got {odd[0]}")
         names = [cirq.measurement_key_name(op) for op in measured]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"expected a circuit that measures each key once, got keys {names}")
@@ -117,46 +120,57 @@ class Program:
             If there is another number of results than of points, some belong to other points, or
             they lack a key or a bit of the circuit.
         """
-        results = list(results)
+        results = _checked_results(results)
         if len(results) != len(values):
             raise BadResults(f"expected {len(values)} results, got {len(results)}")
         return [Counts.from_bits(self._bits(results[i])) for i in self._order(results, values)]
 
     def _bits(self, result: cirq.Result) -> np.ndarray:
         """Return one row of bits for each repetition."""
+        names, widths = zip(*self.layout, strict=True)
         try:
-            records = [np.asarray(result.records[name]) for name, _ in self.layout]
+            records = [np.asarray(result.records[name]) for name in names]
         except KeyError as error:
             raise BadResults(
-                f"expected the measurement keys {[name for name, _ in self.layout]}, "
-                f"got {sorted(result.records)}"
+                f"expected the measurement keys {list(names)}, got {sorted(result.records)}"
             ) from error
         shapes = [record.shape for record in records]
-        wanted = [(shapes[0][0], 1, n) for _, n in self.layout]
-        if shapes != wanted or not shapes[0][0]:
+        n_rows = len(records[0]) if shapes[0] else 0
+        if not n_rows or shapes != [(n_rows, 1, width) for width in widths]:
             raise BadResults(
-                "expected at least one repetition of "
-                f"{[n for _, n in self.layout]} bits, got records of shape {shapes}"
+                f"expected at least one repetition of {list(widths)} bits, got records of shape "
+                f"{shapes}"
             )
         bits = np.concatenate([record[:, 0] for record in records], axis=1)
-        if not np.isin(bits, (0, 1)).all():
-            raise BadResults(f"expected bits, got values up to {bits.max()}")
+        is_bit = (bits == 0) | (bits == 1)
+        if not is_bit.all():
+            raise BadResults(f"expected bits, got {bits[~is_bit][0]}")
         return bits
 
-    def _order(self, results: Sequence[cirq.Result], values: np.ndarray) -> Iterable[int]:
+    def _order(self, results: Sequence[cirq.Result], values: np.ndarray) -> Sequence[int]:
         """Return the place of each point's result."""
         named = [_parameters(result) for result in results]
         if not self.symbols or not any(named):
             return range(len(results))
-        if missing := [i for i, found in enumerate(named) if set(self.symbols) - found.keys()]:
+        got = np.array([self._values(found, i) for i, found in enumerate(named)])
+        for precision in (np.float64, np.float32):
+            order = _places(got.astype(precision), values.astype(precision))
+            if order is not None:
+                return order
+        if np.allclose(got, values, rtol=_ROUNDING, atol=_ROUNDING):
+            return range(len(results))
+        raise BadResults(
+            "expected one result for each point that was sent, got results that name other points"
+        )
+
+    def _values(self, found: Mapping[str, Any], i: int) -> list[float]:
+        try:
+            return [float(found[name]) for name in self.symbols]
+        except (KeyError, TypeError, ValueError) as error:
             raise BadResults(
                 f"expected values of {', '.join(self.symbols)} with each result or with none, got "
-                f"{sorted(named[missing[0]])} with result {missing[0]}"
-            )
-        got = np.array([[found[name] for name in self.symbols] for found in named])
-        if np.allclose(got, values, atol=_ROUNDING):
-            return range(len(results))
-        return _matched(got, values)
+                f"{found} with result {i}"
+            ) from error
 
 
 def canonical_program(circuit: cirq.AbstractCircuit) -> tuple[Program, ExpressionTable]:
@@ -191,20 +205,22 @@ def _parameters(result: cirq.Result) -> dict[str, Any]:
     return {k.name if isinstance(k, sympy.Symbol) else str(k): v for k, v in values.items()}
 
 
-def _matched(got: np.ndarray, values: np.ndarray) -> list[int]:
-    """Return, for each row of `values`, the place of the only row of `got` that is near it."""
-    order = []
-    for i, row in enumerate(values):
-        (places,) = np.nonzero(np.all(np.isclose(got, row, atol=_ROUNDING), axis=1))
-        if len(places) != 1:
-            raise BadResults(
-                f"expected one result for each point, got {len(places)} that name the values of "
-                f"point {i}"
-            )
-        order.append(int(places[0]))
-    if len(set(order)) < len(order):
-        raise BadResults("expected one result for each point, got one that fits two of them")
-    return order
+def _checked_results(results: Any) -> list[cirq.Result]:
+    if not isinstance(results, Iterable):
+        raise BadResults(f"expected a list of cirq.Result, got {results!r}")
+    found = list(results)
+    if bad := [result for result in found if not isinstance(result, cirq.Result)]:
+        raise BadResults(f"expected a list of cirq.Result, got {bad[0]!r} in it")
+    return found
+
+
+def _places(got: np.ndarray, values: np.ndarray) -> Sequence[int] | None:
+    """Return, for each row of `values`, where it is in `got`; None if this cannot be told."""
+    if np.array_equal(got, values):
+        return range(len(values))
+    place = {row.tobytes(): i for i, row in enumerate(got + 0.0)}
+    order = [place.get(row.tobytes(), -1) for row in values + 0.0]
+    return order if sorted(order) == list(range(len(got))) else None
 
 
 def _sorted_moment(moment: cirq.Moment) -> cirq.Moment:
