@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
@@ -39,6 +39,38 @@ def read_words(qubits: Sequence[cirq.Qid], observables: Sequence[cirq.PauliStrin
     """
     letters = tuple(_letters(qubits, observable) for observable in observables)
     return Words(letters, tuple(complex(o.coefficient).real for o in observables))
+
+
+def estimated_words(
+    words: Words,
+    n_points: int,
+    estimate: Callable[[list[Word]], tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return estimates of Pauli strings from those of the distinct words in them.
+
+    Parameters
+    ----------
+    words : Words
+    n_points : int
+    estimate : callable
+        Given distinct words, none of them the identity, returns their values,
+        (n_points, n_words), and the covariances of these, (n_points, n_words, n_words).
+
+    Returns
+    -------
+    values : ndarray of shape (n_points, n_observables)
+    covariances : ndarray of shape (n_points, n_observables, n_observables)
+    """
+    distinct = list(dict.fromkeys(filter(None, words.letters)))
+    # The identity comes last: its value is 1 without error.
+    values = np.ones((n_points, len(distinct) + 1))
+    covariances = np.zeros((*values.shape, values.shape[1]))
+    if distinct:
+        values[:, :-1], covariances[:, :-1, :-1] = estimate(distinct)
+    place = np.array([distinct.index(word) if word else -1 for word in words.letters], dtype=int)
+    chosen = covariances.take(place, axis=1).take(place, axis=2)
+    scale = np.array(words.coefficients)
+    return values.take(place, axis=1) * scale, chosen * np.outer(scale, scale)
 
 
 class Factor(NamedTuple):

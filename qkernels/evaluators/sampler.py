@@ -15,7 +15,7 @@ from typing import Any
 import cirq
 import numpy as np
 
-from qkernels.evaluators.observables import read_words
+from qkernels.evaluators.observables import estimated_words, read_words
 from qkernels.evaluators.points import PreparedPoints, prepared_points, restored_points
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import real_array, typed
@@ -48,7 +48,7 @@ from qkernels.sampling.requests import (
     request_fidelities,
     request_tomography,
 )
-from qkernels.sampling.settings import measurement_settings
+from qkernels.sampling.settings import Word, measurement_settings
 from qkernels.sampling.target import Target
 
 _CIRCUITS = {"inversion": inversion_circuit, "bell": bell_circuit}
@@ -337,29 +337,23 @@ class SamplerEvaluator:
         covariances : ndarray of shape (n_points, n_observables, n_observables)
         """
         mitigation = check_mitigation(self.mitigation, kind="expectations")
-        letters, coefficients = read_words(feature_map.qubits, observables)
-        words = list(dict.fromkeys(filter(None, letters)))
+        words = read_words(feature_map.qubits, observables)
         require_memory(
-            8 * len(inputs) * (len(words) ** 2 + len(letters) ** 2),
-            f"for the covariances of {len(words)} Pauli words at {len(inputs)} points",
+            16 * len(inputs) * (len(words.letters) + 1) ** 2,
+            f"for the covariances of {len(words.letters)} Pauli words at {len(inputs)} points",
             "take fewer points at a time, or fewer observables",
         )
-        place = np.array([words.index(word) if word else -1 for word in letters], dtype=int)
-        values = np.ones((len(inputs), len(words) + 1))
-        covariances = np.zeros((len(inputs), len(words) + 1, len(words) + 1))
-        if words:
-            settings = measurement_settings(words, feature_map.n_qubits)
+
+        def estimates(distinct: list[Word]) -> tuple[np.ndarray, np.ndarray]:
+            settings = measurement_settings(distinct, feature_map.n_qubits)
             wanted = self.tomography_request(feature_map, inputs, parameters, settings)
             qubits = wanted.request.measured.program.qubits
             inverse_confusion(qubits, mitigation)
             found = self._acquire(wanted.request)
             counts = [[found[point] for point in row] for row in wanted.rows]
-            values[:, :-1], covariances[:, :-1, :-1] = estimate_words(
-                counts, qubits, words, settings, mitigation
-            )
-        scale = np.outer(coefficients, coefficients)
-        chosen = covariances.take(place, axis=1).take(place, axis=2)
-        return values.take(place, axis=1) * coefficients, chosen * scale
+            return estimate_words(counts, qubits, distinct, settings, mitigation)
+
+        return estimated_words(words, len(inputs), estimates)
 
     @property
     def unbiased_distances(self) -> bool:

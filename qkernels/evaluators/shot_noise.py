@@ -22,7 +22,7 @@ from scipy.stats import binom
 
 from qkernels.evaluators.arguments import checked_parameters, checked_points
 from qkernels.evaluators.cache import Arrays, RowCache
-from qkernels.evaluators.observables import Words, read_words
+from qkernels.evaluators.observables import Words, estimated_words, read_words
 from qkernels.evaluators.states import PreparedStates
 from qkernels.feature_maps import FeatureMap
 from qkernels.memory import require_memory
@@ -196,16 +196,9 @@ class ShotNoise:
         self, feature_map: FeatureMap, points: np.ndarray, values: np.ndarray | None, words: Words
     ) -> Arrays:
         """Return drawn values of all words, and their covariances."""
-        distinct = list(dict.fromkeys(filter(None, words.letters)))
-        # The identity comes last: its value is 1 without error.
-        means = np.ones((len(points), len(distinct) + 1))
-        covariances = np.zeros((*means.shape, means.shape[1]))
-        if distinct:
-            found = self._word_estimates(feature_map, points, values, distinct)
-            means[:, :-1], covariances[:, :-1, :-1] = found
-        place = np.array([distinct.index(word) if word else -1 for word in words.letters], int)
-        scale = np.outer(words.coefficients, words.coefficients)
-        return means[:, place] * words.coefficients, covariances[:, place][:, :, place] * scale
+        return estimated_words(
+            words, len(points), lambda w: self._word_estimates(feature_map, points, values, w)
+        )
 
     def _word_estimates(
         self,
