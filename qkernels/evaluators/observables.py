@@ -44,7 +44,7 @@ def read_words(qubits: Sequence[cirq.Qid], observables: Sequence[cirq.PauliStrin
 def estimated_words(
     words: Words,
     n_points: int,
-    estimate: Callable[[list[Word]], tuple[np.ndarray, np.ndarray]],
+    estimate: Callable[[list[Word]], tuple[np.ndarray, ...]],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return estimates of Pauli strings from those of the distinct words in them.
 

@@ -7,7 +7,7 @@ in `summary`, how repetitions are shared out in `allocation`. Buying is done by 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from qkernels.hardware.recording import Recorder, merged, sampler_of, with_evalu
 from qkernels.hardware.run import Run
 from qkernels.hardware.summary import PlanSummary, summarize
 from qkernels.kernels.embedding import check_points
+from qkernels.sampling.backends import identity_of
+from qkernels.sampling.exchange import as_text, counts_from
 from qkernels.sampling.ledger import Ledger
 from qkernels.sampling.requests import Request
 
@@ -64,6 +66,43 @@ class Plan(Measurement):
                 "plan.requests"
             )
         return self.requests[0]
+
+    def import_counts(
+        self, results: Sequence[Any], *, backend: str | None = None, ledger: Any = None
+    ) -> Run:
+        """Take in what was measured elsewhere with `circuit` and `sweep`; return the run.
+
+        Taking in the same counts twice does no harm.
+
+        Parameters
+        ----------
+        results : sequence of cirq.Result, or of mappings of str to int
+            Of each point of `sweep`, in order. A mapping has the number of times that each
+            outcome came, such as {"00": 740, "01": 260}, in the order of the measured qubits.
+        backend : str, optional
+            What measured them; the evaluator's backend if left out, or "elsewhere" without one.
+        ledger : Ledger or path, optional
+            In place of the evaluator's.
+
+        Raises
+        ------
+        ValueError
+            If the results do not fit the circuit and its points.
+        """
+        request, run = self._only, self.open(ledger)
+        program, values = request.measured.program, request.values()
+        results = list(results)
+        if all(isinstance(result, Mapping) for result in results):
+            counts = [counts_from(result, program.n_bits) for result in results]
+        else:
+            counts = program.counts(results, values)
+        if len(counts) != len(values):
+            raise ValueError(f"expected {len(values)} results, got {len(counts)}")
+        if backend is None:
+            known = self.evaluator.backend
+            backend = "elsewhere" if known is None else identity_of(known)
+        run.ledger.import_counts(as_text(program, values, counts, backend))
+        return run
 
     def summary(
         self, *, price: Callable[[cirq.AbstractCircuit, int], float] | None = None

@@ -76,8 +76,10 @@ class Run:
         UnknownSubmission
             If nobody knows whether a submission was run: see `resolve`.
         """
+        execution = self.plan.evaluator.execution
+        execution.require_budget(self.plan.requests)
         for request in self.plan.requests:
-            self.plan.evaluator.execution.buy(request, wait=wait)
+            execution.buy(request, wait=wait)
         self._warn_of_calibrations()
         return self
 

@@ -11,9 +11,11 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+
+import numpy as np
 
 from qkernels.sampling.owners import Owners
 
@@ -303,3 +305,20 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+def keep_program(database: sqlite3.Connection, key: bytes, text: str, n_bits: int) -> int:
+    """Return the number of a program, which is written down if it is new."""
+    database.execute(
+        "INSERT OR IGNORE INTO programs (key, text, n_bits) VALUES (?, ?, ?)", (key, text, n_bits)
+    )
+    found = database.execute("SELECT program FROM programs WHERE key = ?", (key,))
+    return found.fetchone()[0]
+
+
+def keep_points(database: sqlite3.Connection, points: Mapping[bytes, np.ndarray]) -> None:
+    """Write down the values of points, by key, that are new."""
+    database.executemany(
+        "INSERT OR IGNORE INTO points (key, parameters) VALUES (?, ?)",
+        [(key, np.asarray(row + 0.0, dtype="<f8").tobytes()) for key, row in points.items()],
+    )

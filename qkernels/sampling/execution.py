@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -285,7 +285,7 @@ class Execution:
     def _buy_missing(self, request: Request) -> Holdings:
         """Submit until all is here or on its way; return what the ledger then has."""
         missing, held = self._missing(request)
-        self._check_budget(request.measured.program, missing)
+        self._require_budget([(request.measured.program, missing)])
         bar = tqdm(total=int(np.sum(missing > 0)), disable=not self._verbose, unit="point")
         with bar:
             while missing.any():
@@ -300,11 +300,17 @@ class Execution:
         held = self._look(request)
         return np.maximum(request.repetitions - held.asked - held.coming, 0), held
 
-    def _check_budget(self, program: Program, missing: np.ndarray) -> None:
-        distinct, numbers = np.unique(missing[missing > 0], return_counts=True)
-        prices = [self._budget.price_of(program.circuit, int(r)) for r in distinct]
-        more = (int(missing.sum()), float(numbers @ np.array(prices, dtype=float)))
-        self._budget.check(self.ledger.spent(), more)
+    def require_budget(self, requests: Sequence[Request]) -> None:
+        """Raise BudgetExceeded if all that requests lack would cost too much together."""
+        self._require_budget([(r.measured.program, self._missing(r)[0]) for r in requests])
+
+    def _require_budget(self, lacking: Sequence[tuple[Program, np.ndarray]]) -> None:
+        repetitions, price = 0, 0.0
+        for program, missing in lacking:
+            repetitions += int(missing.sum())
+            for n, times in zip(*np.unique(missing[missing > 0], return_counts=True), strict=True):
+                price += int(times) * self._budget.price_of(program.circuit, int(n))
+        self._budget.check(self.ledger.spent(), (repetitions, price))
 
     def _chunks(self, missing: np.ndarray) -> Iterator[np.ndarray]:
         """Yield rows of points that lack equally many repetitions, a chunk at a time."""

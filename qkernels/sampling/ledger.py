@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,15 @@ import numpy as np
 
 from qkernels.sampling.budget import Budget
 from qkernels.sampling.counts import Counts
-from qkernels.sampling.database import STATES, Database, find_database, open_database
+from qkernels.sampling.database import (
+    STATES,
+    Database,
+    find_database,
+    keep_points,
+    keep_program,
+    open_database,
+)
+from qkernels.sampling.exchange import export_counts, import_counts
 from qkernels.sampling.programs import Program
 from qkernels.sampling.submissions import OPEN, Holdings, Submission, Summary
 
@@ -278,16 +286,17 @@ class Ledger:
             if budget is not None:
                 budget.check(_spent(database), price)
             token = uuid.uuid4().hex
+            kept = keep_program(database, program.key, program.text, program.n_bits)
             number = database.execute(
                 "INSERT INTO submissions (token, program, backend, repetitions, n_points, cost, "
                 "state, owner, created, updated, software) "
                 "VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?)",
                 (
-                    *(token, _program(database, program), backend, repetitions, len(chosen)),
-                    *(price[1], self._database.owner, _now(), _now(), f"cirq {cirq.__version__}"),
+                    *(token, kept, backend, repetitions, len(chosen), price[1]),
+                    *(self._database.owner, _now(), _now(), f"cirq {cirq.__version__}"),
                 ),
             ).lastrowid
-            _keep_points(database, chosen)
+            keep_points(database, chosen)
             _select(database, list(chosen))
             database.execute(f"INSERT INTO tasks SELECT ?, place, point FROM {_WANTED}", (number,))
         return self.submission(number or 0)
@@ -349,6 +358,34 @@ class Ledger:
                 [(*task, *found.to_bytes()) for task, found in zip(tasks, counts, strict=True)],
             )
 
+    # -- Exchange
+
+    def export(self) -> str:
+        """Return all counts as JSON text, with their circuits, values and provenance."""
+        return export_counts(self._database)
+
+    def import_counts(self, text: str) -> int:
+        """Add counts that `export` wrote, of this ledger or another.
+
+        Counts that are here already are left out, so that importing twice does no harm. Counts
+        that were measured elsewhere come in through `Plan.import_counts`.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        int
+            How many submissions were new.
+
+        Raises
+        ------
+        ValueError
+            If the text is not that of counts; nothing is added then.
+        """
+        return import_counts(self._database, text)
+
     def keep_map(self, digest: bytes, text: str) -> None:
         """Keep the JSON of a feature map, by which prepared points find it again."""
         with self._database.transaction() as database:
@@ -409,19 +446,3 @@ def _holdings(database: sqlite3.Connection, keys: Sequence[bytes]) -> Holdings:
         OPEN,
     ).fetchall()
     return Holdings(held[0], held[1], tuple(Submission(*row) for row in submissions))
-
-
-def _program(database: sqlite3.Connection, program: Program) -> int:
-    database.execute(
-        "INSERT OR IGNORE INTO programs (key, text, n_bits) VALUES (?, ?, ?)",
-        (program.key, program.text, program.n_bits),
-    )
-    found = database.execute("SELECT program FROM programs WHERE key = ?", (program.key,))
-    return found.fetchone()[0]
-
-
-def _keep_points(database: sqlite3.Connection, points: Mapping[bytes, np.ndarray]) -> None:
-    database.executemany(
-        "INSERT OR IGNORE INTO points (key, parameters) VALUES (?, ?)",
-        [(key, np.asarray(row + 0.0, dtype="<f8").tobytes()) for key, row in points.items()],
-    )

@@ -96,10 +96,7 @@ class Program:
         values : ndarray of shape (n_points, n_symbols)
         identity : str
         """
-        head = hashlib.sha256(self.key + identity.encode())
-        # Adding 0.0 makes -0.0 and 0.0 one key.
-        rows = np.ascontiguousarray(values + 0.0, dtype="<f8")
-        return [_digest(head, row.tobytes()) for row in rows]
+        return point_keys(self.key, values, identity)
 
     def sweep(self, values: np.ndarray) -> cirq.Sweep:
         """Return the assignments of all symbols, of shape (n_points, n_symbols), for Cirq."""
@@ -171,6 +168,14 @@ class Program:
                 f"expected values of {', '.join(self.symbols)} with each result or with none, got "
                 f"{found} with result {i}"
             ) from error
+
+
+def point_keys(program_key: bytes, values: np.ndarray, identity: str) -> list[bytes]:
+    """Return the keys of points of the program with a key; see `Program.point_keys`."""
+    head = hashlib.sha256(program_key + identity.encode())
+    # Adding 0.0 makes -0.0 and 0.0 one key.
+    rows = np.ascontiguousarray(values + 0.0, dtype="<f8")
+    return [_digest(head, row.tobytes()) for row in rows]
 
 
 def canonical_program(circuit: cirq.AbstractCircuit) -> tuple[Program, ExpressionTable]:
