@@ -28,13 +28,16 @@ from qkernels.sampling.ledger import Ledger
 from qkernels.sampling.requests import Request
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan(Measurement):
     """What a kernel matrix takes, and what becomes of it.
 
     Made by `plan` and `plan_prediction`. `requests` are what is measured: one parametrised circuit
     each.
     """
+
+    def __repr__(self) -> str:
+        return f"Plan of {sum(map(len, self.requests))} points for {self.kernel!r}"
 
     @property
     def circuit(self) -> cirq.FrozenCircuit:

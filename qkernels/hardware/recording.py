@@ -6,7 +6,7 @@ scikit-learn's, putting another in its place, and recording what a kernel asks o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,18 @@ def _joined(requests: Sequence[Request]) -> Request:
         np.concatenate([r.second for r in requests]),
         np.concatenate([r.pairs + s for r, s in zip(requests, np.transpose(starts), strict=True)]),
         np.concatenate([r.repetitions for r in requests]),
+        _names(requests, starts),
     )
     rows = {key: row for row, key in enumerate(both.keys(""))}
     return both[np.array(sorted(rows.values()))]
+
+
+def _names(requests: Sequence[Request], starts: Sequence[np.ndarray]) -> Callable[[int, int], str]:
+    """Return what the points of several requests are called, their own names being for X."""
+
+    def name(i: int, j: int) -> str:
+        k = int(np.searchsorted(starts[0], i, side="right")) - 1
+        own = requests[k].names(i - int(starts[0][k]), j - int(starts[1][k]))
+        return own.replace("X", "XY"[min(k, 1)])
+
+    return name

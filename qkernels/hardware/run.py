@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import cirq
 import numpy as np
@@ -32,7 +33,7 @@ class CalibrationWarning(UserWarning):
     """Counts of one matrix were measured in different calibrations of the device."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Run:
     """A plan, and the ledger that says how far it is.
 
@@ -42,6 +43,9 @@ class Run:
     """
 
     plan: Measurement
+
+    def __repr__(self) -> str:
+        return f"Run of {self.plan!r} on {self.ledger!r}"
 
     @property
     def ledger(self) -> Ledger:
@@ -185,7 +189,7 @@ class Run:
         BudgetExceeded
             Before anything is submitted, if all of it would cost too much.
         """
-        if not std_error > 0:
+        if not isinstance(std_error, Real) or not std_error > 0:
             raise ValueError(f"std_error: expected a positive number, got {std_error!r}")
         run = self
         for _ in range(_ROUNDS):

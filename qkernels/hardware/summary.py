@@ -57,7 +57,7 @@ class EstimatorCost:
     price: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlanSummary:
     """What a plan takes, and what other estimators would.
 
@@ -87,7 +87,7 @@ class PlanSummary:
             return getattr(self.chosen, name)
         raise AttributeError(f"PlanSummary has no attribute {name!r}")
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         head = ("estimator", "circuits", "points", "repetitions", "qubits", "2q depth", "std error")
         rows = [(*head, "price"), *map(_cells, self.estimators)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

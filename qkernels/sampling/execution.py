@@ -443,12 +443,11 @@ def read_parts(ledger: Ledger, request: Request, identity: str) -> list[list[Cou
     """
     found = ledger.parts(request.keys(identity), request.measured.program.n_bits)
     if missing := [i for i, parts in enumerate(found) if not parts]:
-        named = ", ".join(str(tuple(request.pairs[i].tolist())) for i in missing[:_NAMED])
+        named = ", ".join(map(request.name, missing[:_NAMED]))
         given_up = ledger.submissions("cancelled")
         raise MissingCounts(
             f"expected counts of {len(found)} points measured on {identity}, got none of "
-            f"{len(missing)} in {ledger!r}: {named}{', ...' if len(missing) > _NAMED else ''} "
-            "(numbered in the order of sorted angles)"
+            f"{len(missing)} in {ledger!r}: {named}{', ...' if len(missing) > _NAMED else ''}"
             + "".join(f"; given up was {submission}" for submission in given_up)
         )
     return found

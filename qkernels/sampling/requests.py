@@ -7,6 +7,7 @@ are named by pairs of rows, so that half a million of them are two columns of in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -17,6 +18,7 @@ import sympy
 from qkernels.expressions import ExpressionTable
 from qkernels.sampling.circuits import MeasuredMap, turns
 from qkernels.sampling.programs import Program
+from qkernels.sampling.settings import LETTERS
 
 # Values of so many points are computed at once.
 _BLOCK = 4096
@@ -35,6 +37,8 @@ class Request:
         The rows of first and second half of each point.
     repetitions : ndarray of shape (n_points,), int
         How often each is to be measured in all.
+    names : callable
+        Given a row of the first and of the second half, returns what people call that point.
     """
 
     measured: MeasuredMap
@@ -42,6 +46,7 @@ class Request:
     second: np.ndarray
     pairs: np.ndarray
     repetitions: np.ndarray
+    names: Callable[[int, int], str]
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -68,6 +73,10 @@ class Request:
             ]
         return self._keys[identity]
 
+    def name(self, point: int) -> str:
+        """Return what people call a point, such as "X[0] with X[3]"."""
+        return self.names(*self.pairs[point].tolist())
+
     def asking_for(self, repetitions: np.ndarray) -> Request:
         """Return the same points with other repetitions."""
         found = replace(self, repetitions=repetitions)
@@ -88,7 +97,9 @@ def request_points(program: Program, values: np.ndarray, repetitions: np.ndarray
     table = ExpressionTable(names, tuple(map(sympy.Symbol, names)))
     measured = MeasuredMap(program, table, (tuple(range(values.shape[1])), ()))
     pairs = np.stack([np.arange(len(values)), np.zeros(len(values), dtype=int)], axis=1)
-    return Request(measured, values, np.empty((1, 0)), pairs, repetitions)
+    return Request(
+        measured, values, np.empty((1, 0)), pairs, repetitions, lambda i, _: f"point {i}"
+    )
 
 
 class GramRequest(NamedTuple):
@@ -138,7 +149,7 @@ def request_fidelities(
     """
     stacked = a if b is None else np.concatenate([a, b])
     # Sorted rows: the order within a pair does not depend on the other points. -0.0 is 0.0.
-    states, where = np.unique(stacked + 0.0, axis=0, return_inverse=True)
+    states, origin, where = np.unique(stacked + 0.0, axis=0, return_index=True, return_inverse=True)
     where = where.ravel()
     rows, columns = where[: len(a)], where if b is None else where[len(a) :]
     codes = np.minimum.outer(rows, columns) * len(states) + np.maximum.outer(rows, columns)
@@ -150,8 +161,14 @@ def request_fidelities(
     entries = np.searchsorted(distinct, codes)
     if not measure_diagonal:
         entries[rows[:, np.newaxis] == columns] = -1
+
+    def name(i: int, j: int) -> str:
+        return " with ".join(
+            f"X[{row}]" if row < len(a) else f"Y[{row - len(a)}]" for row in sorted(origin[[i, j]])
+        )
+
     return GramRequest(
-        Request(measured, states, states, pairs, np.full(len(pairs), repetitions)),
+        Request(measured, states, states, pairs, np.full(len(pairs), repetitions), name),
         entries,
         np.searchsorted(distinct, own_rows) if with_rows else None,
         np.searchsorted(distinct, own_columns) if with_columns else None,
@@ -177,9 +194,16 @@ def request_diagonal(
     measured: MeasuredMap, angles: np.ndarray, repetitions: int
 ) -> DiagonalRequest:
     """Return the points that measure each state, given by its angles, against itself."""
-    states, where = np.unique(angles + 0.0, axis=0, return_inverse=True)
+    states, origin, where = np.unique(angles + 0.0, axis=0, return_index=True, return_inverse=True)
     pairs = np.repeat(np.arange(len(states)), 2).reshape(-1, 2)
-    request = Request(measured, states, states, pairs, np.full(len(pairs), repetitions))
+    request = Request(
+        measured,
+        states,
+        states,
+        pairs,
+        np.full(len(pairs), repetitions),
+        lambda i, _: f"X[{origin[i]}] with itself",
+    )
     return DiagonalRequest(request, where.ravel())
 
 
@@ -211,9 +235,16 @@ def request_tomography(
         0, 1, 2 for X, Y, Z.
     repetitions : int
     """
-    states, where = np.unique(angles + 0.0, axis=0, return_inverse=True)
+    states, origin, where = np.unique(angles + 0.0, axis=0, return_index=True, return_inverse=True)
     n = len(settings)
     codes = np.arange(len(states) * n)
     pairs = np.stack(np.divmod(codes, n), axis=1)
-    request = Request(measured, states, turns(settings), pairs, np.full(len(pairs), repetitions))
+    request = Request(
+        measured,
+        states,
+        turns(settings),
+        pairs,
+        np.full(len(pairs), repetitions),
+        lambda i, k: f"X[{origin[i]}] in setting {''.join(LETTERS[p] for p in settings[k])}",
+    )
     return TomographyRequest(request, where.reshape(-1, 1) * n + np.arange(n))

@@ -77,7 +77,7 @@ class Holdings:
     open: tuple[Submission, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """What a ledger holds, in numbers.
 
@@ -99,7 +99,7 @@ class Summary:
     repetitions: int
     cost: float
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         states = ", ".join(f"{n} {state}" for state, n in self.submissions.items() if n) or "none"
         price = f" for {self.cost:g}" if self.cost else ""
         return (
