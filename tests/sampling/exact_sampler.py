@@ -7,7 +7,6 @@ What lives here: `ExactSampler`, which draws from them and counts what it is ask
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import cirq
@@ -28,32 +27,31 @@ class ExactSampler(cirq.Sampler):
 
     Attributes
     ----------
-    points : list of (cirq.FrozenCircuit, tuple of float)
-        What it was asked for, in order.
+    points : list of (bytes, tuple of float)
+        What it was asked for, in order: circuits by their keys, and values.
     """
 
     def __init__(self, seed: int = 0, channel: Noise | None = None) -> None:
         self.generator = np.random.default_rng(seed)
         self.channel = channel
-        self.points: list[tuple[cirq.FrozenCircuit, tuple[float, ...]]] = []
+        self.points: list[tuple[bytes, tuple[float, ...]]] = []
 
     def run_sweep(
         self, program: cirq.AbstractCircuit, params: cirq.Sweepable, repetitions: int = 1
     ) -> Sequence[cirq.Result]:
-        circuit = program.freeze()
-        return [self._run(circuit, resolver, repetitions) for resolver in cirq.to_resolvers(params)]
+        resolvers = list(cirq.to_resolvers(params))
+        names = tuple(str(name) for name in resolvers[0].param_dict) if resolvers else ()
+        sent = Program(program.freeze(), names)
+        return [self._run(sent, resolver, repetitions) for resolver in resolvers]
 
-    def _run(
-        self, circuit: cirq.FrozenCircuit, resolver: cirq.ParamResolver, repetitions: int
-    ) -> cirq.Result:
-        values = {str(name): float(value) for name, value in resolver.param_dict.items()}
-        self.points.append((circuit, tuple(values.values())))
-        chances, qubits = exact(circuit, tuple(values), tuple(values.values()))
-        noisy = chances if self.channel is None else self.channel(chances, qubits)
-        numbers = self.generator.multinomial(repetitions, noisy)
-        rows = np.repeat(bits(len(qubits)), numbers, axis=0)
-        keys = cirq.measurement_key_names(circuit)
-        return cirq.ResultDict(params=resolver, records=dict.fromkeys(keys, rows[:, np.newaxis]))
+    def _run(self, program: Program, resolver: cirq.ParamResolver, repetitions: int) -> cirq.Result:
+        values = tuple(float(resolver.param_dict[name]) for name in program.symbols)
+        self.points.append((program.key, values))
+        chances = exact(program, values)
+        noisy = chances if self.channel is None else self.channel(chances, program.qubits)
+        rows = np.repeat(bits(program.n_bits), self.generator.multinomial(repetitions, noisy), 0)
+        records = {name: rows[:, np.newaxis] for name, _ in program.layout}
+        return cirq.ResultDict(params=resolver, records=records)
 
 
 class ExactEvaluator(SamplerEvaluator):
@@ -65,21 +63,23 @@ class ExactEvaluator(SamplerEvaluator):
 
     def _acquire(self, request: Any) -> list[Counts]:
         program = request.measured.program
-        rows = (exact(program.circuit, program.symbols, tuple(v)) for v in request.values())
+        rows = (exact(program, tuple(values)) for values in request.values().tolist())
         return [
-            exact_counts(chances if self.channel is None else self.channel(chances, qubits))
-            for chances, qubits in rows
+            exact_counts(row if self.channel is None else self.channel(row, program.qubits))
+            for row in rows
         ]
 
 
-@lru_cache(maxsize=100_000)
-def exact(
-    circuit: cirq.FrozenCircuit, names: tuple[str, ...], values: tuple[float, ...]
-) -> tuple[np.ndarray, tuple[cirq.Qid, ...]]:
-    """Return the chance of each outcome, and the qubits of its bits."""
-    program = Program(circuit, names)
-    chances = probabilities(program, np.array([values]))[0]
-    return chances / chances.sum(), program.qubits
+_known: dict[tuple[bytes, tuple[float, ...]], np.ndarray] = {}
+
+
+def exact(program: Program, values: tuple[float, ...]) -> np.ndarray:
+    """Return the chance of each outcome."""
+    point = program.key, values
+    if point not in _known:
+        chances = probabilities(program, np.array([values]))[0]
+        _known[point] = chances / chances.sum()
+    return _known[point]
 
 
 def exact_counts(chances: np.ndarray, repetitions: int = MANY) -> Counts:

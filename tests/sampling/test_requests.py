@@ -216,3 +216,19 @@ def test_points_of_any_program():
     found = request_points(program, values, np.array([1, 2]))
     np.testing.assert_array_equal(found.values(), values)
     assert found.keys("x") == program.point_keys(values, "x")
+
+
+def test_points_have_names():
+    a = angles(2)
+    b = np.vstack([a[1], angles(1, seed=1)])
+    found = request_fidelities(INVERSION, a, b, 1, measure_diagonal=True)
+    names = [[found.request.name(place) for place in row] for row in found.entries]
+    assert names == [
+        ["X[0] with X[1]", "X[0] with Y[1]"],
+        ["X[1] with X[1]", "X[1] with Y[1]"],
+    ]
+    diagonal = request_diagonal(INVERSION, a[[1, 1, 0]], 1)
+    assert {diagonal.request.name(row) for row in diagonal.rows[:2]} == {"X[0] with itself"}
+    rows = request_tomography(TOMOGRAPHY, a, np.array([[0, 1], [2, 2]]), 1)
+    assert rows.request.name(rows.rows[1, 1]) == "X[1] in setting ZZ"
+    assert rows.request.name(rows.rows[0, 0]) == "X[0] in setting XY"
