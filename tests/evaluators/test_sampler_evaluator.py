@@ -110,6 +110,13 @@ def test_without_a_measured_diagonal_none_is_bought(sampler):
     np.testing.assert_array_equal((K == 1) & (std == 0), [[1, 0, 1], [0, 1, 0], [1, 0, 1]])
 
 
+@pytest.mark.parametrize(("method", "n"), [("single", 5), ("average", 5), ("split", 7)])
+def test_corrections_buy_the_diagonals_that_they_need(method, n):
+    sampler = ExactSampler(0, depolarized(0.1))
+    fidelity(sampler, mitigation=[Depolarizing(method)])(X[:2], X[2:7])
+    require_bought(sampler, 2 * 5 + n)
+
+
 def test_clones_and_other_kernels_share(sampler):
     kernel = fidelity(sampler)
     K = kernel(X)
