@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -286,14 +287,22 @@ class Execution:
         """Submit until all is here or on its way; return what the ledger then has."""
         missing, held = self._missing(request)
         self._require_budget([(request.measured.program, missing)])
-        bar = tqdm(total=int(np.sum(missing > 0)), disable=not self._verbose, unit="point")
-        with bar:
+        with self._progress(int(np.sum(missing > 0))) as update:
             while missing.any():
                 for rows in self._chunks(missing):
                     self._buy_chunk(request, rows, int(missing[rows[0]]))
-                    bar.update(len(rows))
+                    update(len(rows))
                 missing, held = self._missing(request)
         return held
+
+    @contextmanager
+    def _progress(self, total: int) -> Iterator[Callable[[int], Any]]:
+        # Even a hidden bar takes a lock of forked processes, which one that is killed may hold.
+        if not self._verbose:
+            yield int
+            return
+        with tqdm(total=total, unit="point") as bar:
+            yield bar.update
 
     def _missing(self, request: Request) -> tuple[np.ndarray, Holdings]:
         """Return the repetitions that each point lacks, here and on their way."""
@@ -302,7 +311,8 @@ class Execution:
 
     def require_budget(self, requests: Sequence[Request]) -> None:
         """Raise BudgetExceeded if all that requests lack would cost too much together."""
-        self._require_budget([(r.measured.program, self._missing(r)[0]) for r in requests])
+        with self.ledger.turn:
+            self._require_budget([(r.measured.program, self._missing(r)[0]) for r in requests])
 
     def _require_budget(self, lacking: Sequence[tuple[Program, np.ndarray]]) -> None:
         repetitions, price = 0, 0.0
