@@ -11,6 +11,8 @@ from scipy.spatial.distance import cdist
 
 from qkernels import FidelityKernel, ProjectedKernel, SamplerEvaluator, StatevectorEvaluator
 from qkernels.feature_maps import zz
+from qkernels.hardware import plan
+from qkernels.kernels.noise import estimated_distances
 from qkernels.sampling.backends import SamplerBackend
 from qkernels.sampling.circuits import second_copy
 from qkernels.sampling.counts import Counts
@@ -176,6 +178,19 @@ def test_intervals_contain_their_estimates():
         assert (found.values <= high).all()
     assert (found.repetitions == 60).all()
     assert found.kind == "inversion"
+
+
+def test_intervals_of_a_run_are_these():
+    evaluator = SamplerEvaluator(ExactSampler(0), repetitions=60)
+    kernel = FidelityKernel(MAP, evaluator=evaluator)
+    found = plan(kernel, X[:2], X[1:]).execute().estimate().interval(0.9)
+    expected = evaluator.estimate(kernel.prepare(X[:2]), kernel.prepare(X[1:])).interval(0.9)
+    np.testing.assert_array_equal(found, expected)
+    kernel = ProjectedKernel(MAP, gamma=0.6, evaluator=evaluator)
+    found = plan(kernel, X).execute().estimate().interval(0.9)
+    F = kernel.prepare(X)
+    near, far = estimated_distances(*[F.features] * 2, *[F.covariance] * 2).interval(0.9)
+    np.testing.assert_allclose(found, np.exp(-0.6 * np.array([far, near])), rtol=1e-12)
 
 
 # -- Readout errors
