@@ -7,8 +7,8 @@ with other mitigations for nothing. How fidelities and expectation values are es
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -18,11 +18,12 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import SamplerEvaluator
 from qkernels.hardware.measurement import Measurement
-from qkernels.hardware.recording import with_evaluator
+from qkernels.hardware.recording import Recorder, merged, with_evaluator
 from qkernels.kernels import FidelityKernel, ProjectedKernel
 from qkernels.kernels.projected import estimated
 from qkernels.sampling.backends import Offline
 from qkernels.sampling.counts import Counts
+from qkernels.sampling.execution import read_counts
 from qkernels.sampling.mitigation import Mitigation
 from qkernels.sampling.requests import Request
 
@@ -52,8 +53,8 @@ class Correction:
 class Estimate:
     """A kernel matrix estimated from the counts in a ledger.
 
-    Made by `Run.estimate`. Everything is computed when it is first asked for, and nothing is
-    bought.
+    Made by `Run.estimate`, which reads the counts: what is bought later does not change it. Nothing
+    is bought here.
 
     Parameters
     ----------
@@ -62,9 +63,23 @@ class Estimate:
     """
 
     def __init__(self, plan: Measurement, mitigation: Sequence[Mitigation]) -> None:
-        self._plan = plan
-        self.mitigation = tuple(mitigation)
-        self._identity = plan.evaluator.identity(plan.requests[0])
+        evaluator = plan.evaluator.replace(mitigation=mitigation)
+        self._plan = replace(plan, kernel=with_evaluator(plan.kernel, evaluator))
+        self.mitigation = evaluator.mitigation
+        check_columns(self._plan)
+        needed = merged(Recorder.of(self._plan.kernel, plan.points).requests)
+        self._identity = plan.evaluator.identity(needed[0])
+        self._counts = {
+            key: counts
+            for request in needed
+            for key, counts in zip(
+                request.keys(self._identity),
+                read_counts(evaluator.ledger, request, self._identity),
+                strict=True,
+            )
+        }
+        entries = evaluator.ledger.provenance(list(self._counts))
+        self.provenance: list[dict[str, Any]] = entries
 
     @cached_property
     def K(self) -> np.ndarray:
@@ -119,14 +134,10 @@ class Estimate:
             for item, change in zip(self.mitigation, changes, strict=True)
         )
 
-    @cached_property
-    def provenance(self) -> list[dict[str, Any]]:
-        """Backend, calibration, times (UTC) and software of each submission that counts."""
-        ledger, found = self._plan.evaluator.ledger, {}
-        for request in self._plan.requests:
-            for entry in ledger.provenance(request.keys(self._identity)):
-                found[entry["submission"]] = entry
-        return [found[number] for number in sorted(found)]
+    @property
+    def is_padded(self) -> bool:
+        """Whether some columns are 0 because they were not measured."""
+        return self._plan.columns is not None
 
     def bootstrap(self, n_samples: int, *, random_state: int | None = None) -> Iterator[np.ndarray]:
         """Yield kernel matrices of resampled counts: how far errors carry into what comes after.
@@ -140,12 +151,12 @@ class Estimate:
         Yields
         ------
         ndarray of the shape of `K`
-            Each point's counts are drawn anew, once for all entries that they are in.
+            Each point's counts are drawn anew, once for all entries that they are in: also those of
+            another estimate's sample with the same random state.
         """
-        generator = np.random.default_rng(random_state)
-        counts = _Resampled.read(self._evaluator(self.mitigation), self._plan.requests)
-        for _ in range(n_samples):
-            evaluator = _Resampled(self._evaluator(self.mitigation), counts, generator)
+        seed = np.random.SeedSequence(random_state).entropy
+        for sample in range(n_samples):
+            evaluator = _Held(self._evaluator(self.mitigation), self._counts, (seed, sample))
             kernel = with_evaluator(self._plan.kernel, evaluator)
             yield self._padded(kernel(*self._plan.points))
 
@@ -155,12 +166,13 @@ class Estimate:
     # -- How
 
     def _evaluator(self, mitigation: Sequence[Mitigation]) -> SamplerEvaluator:
-        return self._plan.evaluator.replace(
-            backend=Offline(self._identity), budget=None, mitigation=mitigation
-        )
+        offline = Offline(self._identity)
+        return self._plan.evaluator.replace(backend=offline, budget=None, mitigation=mitigation)
 
     def _kernel(self, mitigation: Sequence[Mitigation]) -> Kernel:
-        return with_evaluator(self._plan.kernel, self._evaluator(mitigation))
+        return with_evaluator(
+            self._plan.kernel, _Held(self._evaluator(mitigation), self._counts, None)
+        )
 
     def _matrix(self, mitigation: Sequence[Mitigation]) -> np.ndarray:
         return self._kernel(mitigation)(*self._plan.points)
@@ -190,8 +202,8 @@ class Estimate:
 
     def _interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(self._plan.kernel, FidelityKernel):
-            evaluator, kernel = self._evaluator(self.mitigation), self._kernel(self.mitigation)
-            return evaluator.estimate(*map(kernel.prepare, self._plan.points)).interval(level)
+            held = _Held(self._evaluator(self.mitigation), self._counts, None)
+            return held.estimate(*map(self._plan.kernel.prepare, self._plan.points)).interval(level)
         if self._has_formula:
             return self._projected_interval(level)
         # The basic bootstrap: what the samples are to the estimate, the estimate is to the truth.
@@ -223,39 +235,49 @@ def estimate(plan: Measurement, mitigation: Sequence[Mitigation] | None) -> Esti
     MissingCounts
         If the ledger lacks counts.
     """
+    if mitigation is not None and not isinstance(mitigation, Sequence):
+        raise TypeError(f"mitigation: expected a list of mitigations, got {mitigation!r}")
     found = Estimate(plan, plan.evaluator.mitigation if mitigation is None else mitigation)
-    found.K  # noqa: B018 - what is missing, or does not apply, is said now
+    found.K  # noqa: B018 - what does not apply is said now
     return found
 
 
-class _Resampled(SamplerEvaluator):
-    """An evaluator that answers with counts drawn from others, each point's once."""
+def check_columns(plan: Measurement) -> None:
+    """Refuse what looks at all training points where a prediction measures some.
+
+    Raises
+    ------
+    ValueError
+        If a mitigation does.
+    """
+    for item in plan.evaluator.mitigation if plan.columns is not None else ():
+        if getattr(item, "method", "split") != "split":
+            raise ValueError(
+                f"{item!r} looks at the diagonal of all training points, of which a prediction "
+                "measures the support vectors only; take Depolarizing('split')"
+            )
+
+
+class _Held(SamplerEvaluator):
+    """An evaluator that answers with counts it holds, or with a bootstrap sample of them.
+
+    A point's sample is drawn from a seed, the sample's number and the point's key.
+    """
 
     def __init__(
         self,
         evaluator: SamplerEvaluator,
-        counts: dict[bytes, Counts],
-        generator: np.random.Generator,
+        counts: Mapping[bytes, Counts],
+        sample: tuple[Any, int] | None,
     ) -> None:
         self.__dict__ |= evaluator.__getstate__()
-        self._counts, self._generator = counts, generator
-        self._drawn: dict[bytes, Counts] = {}
-
-    @staticmethod
-    def read(evaluator: SamplerEvaluator, requests: Sequence[Request]) -> dict[bytes, Counts]:
-        """Return the counts of all points, by key."""
-        return {
-            key: counts
-            for request in requests
-            for key, counts in zip(
-                request.keys(evaluator.identity(request)), evaluator._acquire(request), strict=True
-            )
-        }
+        self._counts, self._sample = counts, sample
 
     def _acquire(self, request: Request) -> list[Counts]:
-        return [self._sample(key) for key in request.keys(self.identity(request))]
+        return [self._of(key) for key in request.keys(self.identity(request))]
 
-    def _sample(self, key: bytes) -> Counts:
-        if key not in self._drawn:
-            self._drawn[key] = self._counts[key].resampled(self._generator)
-        return self._drawn[key]
+    def _of(self, key: bytes) -> Counts:
+        if self._sample is None:
+            return self._counts[key]
+        generator = np.random.default_rng([*self._sample, int.from_bytes(key[:8], "big")])
+        return self._counts[key].resampled(generator)

@@ -15,8 +15,8 @@ import cirq
 import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
-from qkernels.evaluators import SamplerEvaluator
 from qkernels.hardware.allocation import allocated
+from qkernels.hardware.estimate import check_columns
 from qkernels.hardware.measurement import Measurement
 from qkernels.hardware.recording import Recorder, merged, sampler_of, with_evaluator
 from qkernels.hardware.run import Run
@@ -71,11 +71,16 @@ class Plan(Measurement):
         return self.requests[0]
 
     def import_counts(
-        self, results: Sequence[Any], *, backend: str | None = None, ledger: Any = None
+        self,
+        results: Sequence[Any],
+        *,
+        backend: str | None = None,
+        label: str = "",
+        ledger: Any = None,
     ) -> Run:
         """Take in what was measured elsewhere with `circuit` and `sweep`; return the run.
 
-        Taking in the same counts twice does no harm.
+        Equal counts of a point are taken in once, unless they have another label.
 
         Parameters
         ----------
@@ -84,6 +89,8 @@ class Plan(Measurement):
             outcome came, such as {"00": 740, "01": 260}, in the order of the measured qubits.
         backend : str, optional
             What measured them; the evaluator's backend if left out, or "elsewhere" without one.
+        label : str, default=""
+            Tells one measurement from another that may have given equal counts.
         ledger : Ledger or path, optional
             In place of the evaluator's.
 
@@ -104,7 +111,7 @@ class Plan(Measurement):
         if backend is None:
             known = self.evaluator.backend
             backend = "elsewhere" if known is None else identity_of(known)
-        run.ledger.import_counts(as_text(program, values, counts, backend))
+        run.ledger.import_counts(as_text(program, values, counts, backend, label))
         return run
 
     def summary(
@@ -230,18 +237,23 @@ def plan(kernel: Kernel, X: Any, Y: Any = None) -> Plan:
     return Plan(kernel, points, merged(Recorder.of(kernel, points).requests))
 
 
-def plan_prediction(estimator: Any, X: Any, *, X_train: Any = None) -> Plan:
+def plan_prediction(
+    estimator: Any, X: Any, *, kernel: Kernel | None = None, X_train: Any = None
+) -> Plan:
     """Return what the prediction of a fitted support vector machine takes.
 
     Only the columns of its support vectors are measured; in the estimate's matrix the others are
-    zero, with which `precomputed(estimator)` predicts.
+    zero, with which `precomputed(estimator)` predicts. It is no matrix to fit or repair with.
 
     Parameters
     ----------
     estimator : SVC, NuSVC, SVR, NuSVR or OneClassSVM
-        Fitted with a quantum kernel that has a `SamplerEvaluator`.
+        Fitted with a quantum kernel that has a `SamplerEvaluator`, or with an estimated matrix
+        (`kernel="precomputed"`).
     X : array-like of shape (n_points, n_features)
         New points.
+    kernel : Kernel, optional
+        The quantum kernel of an estimator that was fitted with a matrix.
     X_train : array-like of shape (n_train, n_features), optional
         What the estimator was fitted on; found in it if left out.
 
@@ -260,7 +272,13 @@ def plan_prediction(estimator: Any, X: Any, *, X_train: Any = None) -> Plan:
     support = getattr(estimator, "support_", None)
     if support is None:
         raise TypeError(f"expected a fitted support vector machine, got {estimator!r}")
-    sampler_of(estimator.kernel)
+    kernel = estimator.kernel if kernel is None else kernel
+    if isinstance(kernel, str):
+        raise TypeError(
+            "expected kernel=... and X_train=... with an estimator fitted on a matrix, got the "
+            f"kernel {kernel!r}"
+        )
+    sampler_of(kernel)
     if X_train is None:
         X_train = getattr(estimator, "_BaseLibSVM__Xfit", None)
     if X_train is None or len(X_train) != estimator.shape_fit_[0]:
@@ -268,9 +286,10 @@ def plan_prediction(estimator: Any, X: Any, *, X_train: Any = None) -> Plan:
             f"X_train: expected the {estimator.shape_fit_[0]} points that the estimator was fitted "
             f"on, got {None if X_train is None else len(X_train)}"
         )
-    found = plan(estimator.kernel, X, np.asarray(X_train)[support])
-    _check_columns(found.evaluator)
-    return replace(found, columns=(np.array(support), len(X_train)))
+    found = plan(kernel, X, np.asarray(X_train)[support])
+    found = replace(found, columns=(np.array(support), len(X_train)))
+    check_columns(found)
+    return found
 
 
 def precomputed(estimator: Any) -> Any:
@@ -282,12 +301,3 @@ def precomputed(estimator: Any) -> Any:
         Fitted with a quantum kernel.
     """
     return copy.copy(estimator).set_params(kernel="precomputed")
-
-
-def _check_columns(evaluator: SamplerEvaluator) -> None:
-    for item in evaluator.mitigation:
-        if getattr(item, "method", "split") != "split":
-            raise ValueError(
-                f"{item!r} looks at the diagonal of all training points, of which a prediction "
-                "measures the support vectors only; take Depolarizing('split')"
-            )

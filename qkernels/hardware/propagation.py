@@ -69,19 +69,21 @@ def propagate(
     Raises
     ------
     ValueError
-        If there are not two samples at least.
+        If there are not two samples at least, or an estimate has the columns of support vectors
+        only, from which nothing can be fitted anew.
     """
     if n_samples < 2:
         raise ValueError(f"n_samples: expected at least 2, got {n_samples!r}")
+    if any(e is not None and e.is_padded for e in (train, test)):
+        raise ValueError("expected estimates of whole matrices, got that of a prediction's columns")
     fitted = clone(estimator).fit(train.K, y)
     asked = train.K if test is None else test.K
     decision, predicted = fitted.decision_function(asked), fitted.predict(asked)
-    seeds = [None, None] if random_state is None else [random_state, random_state + 1]
-    new_points = repeat(None) if test is None else test.bootstrap(n_samples, random_state=seeds[1])
+    # The same seed for both: a point that is in both matrices is drawn once.
+    seed = np.random.SeedSequence(random_state).entropy
+    new_points = repeat(None) if test is None else test.bootstrap(n_samples, random_state=seed)
     decisions, changed = [], np.zeros(len(asked))
-    for K, K_new in zip(
-        train.bootstrap(n_samples, random_state=seeds[0]), new_points, strict=False
-    ):
+    for K, K_new in zip(train.bootstrap(n_samples, random_state=seed), new_points, strict=False):
         again = clone(estimator).fit(K, y)
         K_new = K if K_new is None else K_new
         decisions.append(again.decision_function(K_new))

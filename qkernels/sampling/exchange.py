@@ -78,10 +78,12 @@ def import_counts(database: Database, text: str) -> int:
         raise ValueError(f"expected what export writes, but reading failed: {error!r}") from error
 
 
-def as_text(program: Program, values: np.ndarray, counts: Sequence[Counts], backend: str) -> str:
+def as_text(
+    program: Program, values: np.ndarray, counts: Sequence[Counts], backend: str, label: str
+) -> str:
     """Return counts that were measured elsewhere as `import_counts` takes them.
 
-    Their token is made of what they are, so that they too are counted once.
+    The token of each point's is made of what they are, so that they too are counted once.
 
     Parameters
     ----------
@@ -91,34 +93,30 @@ def as_text(program: Program, values: np.ndarray, counts: Sequence[Counts], back
         Of each point.
     backend : str
         The identity of what measured them.
+    label : str
+        Tells them from equal counts of another measurement.
     """
-    by_repetitions: dict[int, list[dict[str, Any]]] = {}
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    key = program.key.hex()
+    submissions = []
     for row, counted in zip(values.tolist(), counts, strict=True):
         point = {"values": row, "counts": _strings(counted)}
-        by_repetitions.setdefault(counted.repetitions, []).append(point)
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    common = {"program": 0, "backend": backend, "calibration": None, "created": now}
-    return json.dumps(
-        {
-            "format": FORMAT,
-            "version": VERSION,
-            "programs": {
-                "0": {"key": program.key.hex(), "text": program.text, "n_bits": program.n_bits}
-            },
-            "submissions": [
-                {
-                    **common,
-                    "token": hashlib.sha256(
-                        json.dumps([program.key.hex(), backend, points]).encode()
-                    ).hexdigest(),
-                    "repetitions": repetitions,
-                    "software": "imported",
-                    "points": points,
-                }
-                for repetitions, points in by_repetitions.items()
-            ],
-        }
-    )
+        content = json.dumps([key, backend, label, point])
+        submissions.append(
+            {
+                "program": 0,
+                "token": hashlib.sha256(content.encode()).hexdigest(),
+                "backend": backend,
+                "repetitions": counted.repetitions,
+                "calibration": None,
+                "created": now,
+                "software": "imported",
+                "points": [point],
+            }
+        )
+    programs = {"0": {"key": key, "text": program.text, "n_bits": program.n_bits}}
+    content = {"format": FORMAT, "version": VERSION, "programs": programs}
+    return json.dumps({**content, "submissions": submissions})
 
 
 def counts_from(strings: Mapping[str, int], n_bits: int) -> Counts:
