@@ -64,7 +64,8 @@ class SamplerEvaluator:
     Parameters
     ----------
     backend : cirq.Sampler, Backend or None
-        Where circuits run. None works from the ledger alone, and names what is missing.
+        Where circuits run. None works from the ledger alone, and names what is missing; where it
+        has counts of several backends, `qkernels.hardware.Offline` names one.
     repetitions : int, default=1000
         How often each circuit is measured.
     estimator : {"inversion", "bell"}, default="inversion"
@@ -145,6 +146,8 @@ class SamplerEvaluator:
             raise ValueError(
                 "mitigation: Depolarizing needs a measured diagonal, got diagonal='one'"
             )
+        if ledger is not None and not isinstance(ledger, Ledger | str | os.PathLike):
+            raise TypeError(f"ledger: expected None, a path or a Ledger, got {ledger!r}")
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
 
     # -- Values
@@ -266,7 +269,8 @@ class SamplerEvaluator:
     def self_fidelities(self, a: PreparedPoints) -> np.ndarray:
         """Return the fidelity of each state with itself, (len(a),): ones if they are not measured.
 
-        They are the diagonal of `fidelities(a)`.
+        They are the diagonal of `fidelities(a)`: what corrects depolarizing noise by the mean of
+        a diagonal, or by one entry of it, gives each set of points numbers of its own.
         """
         if self.diagonal == "one":
             return np.ones(len(a))
@@ -455,7 +459,8 @@ class SamplerEvaluator:
         found = self.ledger.backends(request.measured.program)
         if len(found) > 1:
             raise ValueError(
-                f"expected counts of one backend in {self.ledger!r}, got {found}: give the backend"
+                f"expected counts of one backend in {self.ledger!r}, got {found}: give the "
+                f"backend, or qkernels.hardware.Offline({found[0]!r})"
             )
         return found[0] if found else "any backend"
 

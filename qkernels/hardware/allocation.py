@@ -6,7 +6,8 @@ has one number of repetitions.
 References
 ----------
 arXiv 2605.14672: the variance of a learner's objective is least, for a given number of
-repetitions, with shares in proportion to |∂L/∂K_ij| √(K_ij (1 − K_ij)).
+repetitions, with shares in proportion to |∂L/∂K_ij| √(K_ij (1 − K_ij)); for Bell measurements
+the root is √(1 − K_ij²).
 """
 
 from __future__ import annotations
@@ -46,25 +47,28 @@ def allocated(
         )
     if method == "uniform":
         return tuple(r.asking_for(np.full(len(r), total // n_points)) for r in plan.requests)
+    sensitivity = _sensitivity(plan, y, method, C, alpha)
     (request,) = plan.requests
-    by_key = largest_by_point(plan, _sensitivity(plan, y, method, C, alpha))
+    by_key = largest_by_point(plan, sensitivity)
     weights = np.array([by_key[key] for key in request.keys("")])
     return (request.asking_for(_shares(weights, int(total))),)
 
 
 def _sensitivity(plan: Measurement, y: Any, method: str, C: float, alpha: float) -> np.ndarray:
-    """Return |∂L/∂K_ij| √(K_ij (1 − K_ij)) of each entry."""
+    """Return |∂L/∂K_ij| times the standard deviation of a repetition, for each entry."""
     if not isinstance(plan.kernel, FidelityKernel) or len(plan.points) != 1:
         raise ValueError(
             f"method={method!r}: expected the plan of a FidelityKernel on training points, got "
             f"{plan.kernel!r} on {len(plan.points)} sets of points"
         )
-    K = _pilot(plan)
+    n_points = len(plan.points[0])
     y = np.asarray(y)
-    if y.shape != (len(K),):
-        raise ValueError(f"y: expected shape ({len(K)},), got {y.shape}")
+    if y.shape != (n_points,):
+        raise ValueError(f"y: expected shape ({n_points},), got {y.shape}")
+    K = _pilot(plan)
     gradient = SVMDual(C=C)(K, y)[1] if method == "svm" else _ridge_gradient(K, y, alpha)
-    return np.abs(gradient) * np.sqrt(np.clip(K * (1 - K), 0, None))
+    variance = 1 - K**2 if plan.evaluator.estimator == "bell" else K * (1 - K)
+    return np.abs(gradient) * np.sqrt(np.clip(variance, 0, None))
 
 
 def _ridge_gradient(K: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:

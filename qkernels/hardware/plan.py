@@ -141,13 +141,15 @@ class Plan(Measurement):
         Parameters
         ----------
         total : int
-            Repetitions of all points together, at least one for each.
+            Repetitions of all points together, at least one for each. A point that the ledger has
+            more of keeps them.
         y : array-like of shape (n_points,), optional
             Classes for "svm", targets for "ridge".
         method : {"uniform", "svm", "ridge"}
             "svm" and "ridge" give an entry repetitions in proportion to
-            |∂L/∂K_ij| √(K_ij (1 − K_ij)), which makes the variance of the learner's objective
-            least: of a support vector machine's dual, or of kernel ridge regression's.
+            |∂L/∂K_ij| √(K_ij (1 − K_ij)), or √(1 − K_ij²) for Bell measurements, which makes the
+            variance of the learner's objective least: of a support vector machine's dual, or of
+            kernel ridge regression's.
         C, alpha : float, default=1.0
             The learner's regularization.
 

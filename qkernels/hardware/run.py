@@ -101,7 +101,9 @@ class Run:
             How many points still lack repetitions.
         """
         execution = self.plan.evaluator.execution
-        return sum(execution.collect(request, wait=wait) for request in self.plan.requests)
+        lacking = sum(execution.collect(request, wait=wait) for request in self.plan.requests)
+        self._warn_of_calibrations()
+        return lacking
 
     def resolve(self, submission: int, *, action: str, reference: str | None = None) -> Run:
         """Decide what becomes of a submission of which nobody knows whether it was run.
@@ -195,14 +197,24 @@ class Run:
         for _ in range(_ROUNDS):
             factor = (run.estimate().std_error / std_error) ** 2
             if factor.max(initial=0) <= 1:
-                break
+                return run
             run = Run(replace(run.plan, requests=run._more(factor))).resume()
+        largest = run.estimate().std_error.max()
+        if largest > std_error:
+            warnings.warn(
+                f"standard errors of up to {largest:.3g} are left after {_ROUNDS} rounds, expected "
+                f"{std_error}: top up again",
+                stacklevel=2,
+            )
         return run
 
     def _more(self, factor: np.ndarray) -> tuple[Request, ...]:
         """Return the requests with repetitions multiplied by what their entries need."""
         needs = largest_by_point(self.plan, factor)
-        return tuple(_asking_for_more(request, needs) for request in self.plan.requests)
+        return tuple(
+            _asking_for_more(request, self.ledger.holdings(keys).asked, needs)
+            for request, keys in self._keys()
+        )
 
     def _keys(self) -> list[tuple[Request, list[bytes]]]:
         evaluator = self.plan.evaluator
@@ -223,11 +235,11 @@ class Run:
             )
 
 
-def _asking_for_more(request: Request, needs: Mapping[bytes, float]) -> Request:
-    """Return a request with repetitions multiplied by what its points need, where that is more.
+def _asking_for_more(request: Request, asked: np.ndarray, needs: Mapping[bytes, float]) -> Request:
+    """Return a request for as many times what was asked as its points need, where that is more.
 
     Factors are rounded up to a few levels: one submission has one number of repetitions.
     """
     factors = np.array([max(1.0, needs.get(key, 1.0)) for key in request.keys("")])
     levels = _LEVEL ** np.ceil(np.log(factors) / np.log(_LEVEL))
-    return request.asking_for(np.ceil(levels * request.repetitions).astype(np.int64))
+    return request.asking_for(np.ceil(levels * asked).astype(np.int64))

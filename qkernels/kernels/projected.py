@@ -183,11 +183,6 @@ class ProjectedKernel(QuantumKernel):
                 "a projected kernel with an outer kernel has no standard errors of single "
                 "entries: bootstrap over points or repetitions instead"
             )
-        if self._is_unbiased():
-            raise ValueError(
-                "unbiased distances are those of the Gaussian kernel, so outer must be None, got "
-                f"{self.outer!r}"
-            )
         return _outer_matrix(self.outer, _features(p), None if q is None else _features(q))
 
     def _is_unbiased(self) -> bool:
@@ -291,6 +286,11 @@ class ProjectedKernel(QuantumKernel):
         check_positive(self.gamma, "gamma")
         super()._check_arguments(embedding)
         _observables(self, embedding)
+        if self.outer is not None and self._is_unbiased():
+            raise ValueError(
+                "unbiased distances are those of the Gaussian kernel, so outer must be None, got "
+                f"{self.outer!r}"
+            )
 
 
 class ProjectedFeatures(TransformerMixin, BaseEstimator):

@@ -93,8 +93,9 @@ class SamplerBackend:
     ----------
     sampler : cirq.Sampler
     identity : str, optional
-        Tells this device from others; made of the sampler's class, its processor and its noise
-        model when left out.
+        Tells this device from others, also from this one with other settings, whose counts must
+        not be taken for its own. Made of the sampler's class, processor and noise model when left
+        out: name samplers of your own that have settings.
 
     Raises
     ------
@@ -116,6 +117,13 @@ class SamplerBackend:
         self.identity = _identity(sampler) if identity is None else identity
         self._results: dict[str, Sequence[cirq.Result]] = {}
 
+    @property
+    def calibration(self) -> str | None:
+        """When the processor was calibrated, where the sampler has one that tells."""
+        processor = getattr(self.sampler, "processor", None)
+        found = getattr(processor, "get_current_calibration", lambda: None)()
+        return None if found is None else str(found.timestamp)
+
     def submit(self, chunk: Chunk, token: str) -> str:
         """Run the chunk; return its token as the reference of the results."""
         try:
@@ -123,7 +131,7 @@ class SamplerBackend:
             self._results[token] = list(results)
         except BaseException as error:
             # A simulator of this process keeps nothing and costs nothing.
-            if isinstance(self.sampler, cirq.SimulatesSamples):
+            if isinstance(_innermost(self.sampler), cirq.SimulatesSamples):
                 raise NotSubmitted(f"{type(error).__name__}: {error}") from error
             raise
         return token
@@ -215,19 +223,37 @@ def identity_of(backend: Backend) -> str:
 
 def _identity(sampler: cirq.Sampler) -> str:
     """Return a text that is the same in every process, and differs for another device or noise."""
-    name = type(sampler).__name__
-    processor = getattr(getattr(sampler, "processor", None), "processor_id", None)
+    parts = [type(sampler).__name__]
+    processor = getattr(sampler, "processor", None)
     if processor is not None:
-        return f"{name}-{processor}"
-    noise = getattr(sampler, "noise", None)
-    if noise is None or noise == cirq.NO_NOISE:
-        return name
+        project = getattr(getattr(processor, "engine", lambda: None)(), "project_id", None)
+        parts += [type(processor).__name__, str(project), str(processor.processor_id)]
+    # Samplers of vendors: which target, which configuration of the device.
+    names = ("_target", "snapshot_id", "run_name", "device_config_name")
+    parts += [str(getattr(sampler, name)) for name in names if getattr(sampler, name, None)]
+    noise = getattr(_innermost(sampler), "noise", None)
+    if noise is not None and noise != cirq.NO_NOISE:
+        parts.append(_noise_identity(noise, is_named=processor is not None))
+    return "-".join(parts)
+
+
+def _innermost(sampler: cirq.Sampler) -> cirq.Sampler:
+    """Return what runs the circuits that a sampler passes on, such as a virtual processor."""
+    inner = getattr(sampler, "processor", sampler)
+    while isinstance(getattr(inner, "_sampler", None), cirq.Sampler):
+        inner = inner._sampler
+    return inner
+
+
+def _noise_identity(noise: cirq.NoiseModel, *, is_named: bool) -> str:
+    """Return a hash of a noise model, or its class where a processor's name tells the rest."""
     try:
-        content = cirq.to_json(noise)
+        return hashlib.sha256(cirq.to_json(noise).encode()).hexdigest()[:12]
     except (TypeError, ValueError) as error:
+        if is_named:
+            return type(noise).__name__
         raise ValueError(
-            f"expected a noise model that Cirq can write as JSON, by which counts of {name} are "
-            f"told from those with other noise; got {noise!r}: name it with "
+            "expected a noise model that Cirq can write as JSON, by which counts are told from "
+            f"those with other noise; got {noise!r}: name the sampler with "
             "SamplerBackend(sampler, identity=...)"
         ) from error
-    return f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"

@@ -89,16 +89,16 @@ def inversion_circuit(feature_map: FeatureMap, target: Any = None) -> MeasuredMa
 
 def _inverted(moment: cirq.Moment) -> Iterator[Any]:
     """Yield the inverse of a moment: a moment, or operations one by one."""
-    inverse = cirq.inverse(moment, None)
-    if inverse is not None:
-        yield inverse
+    inverses = [_inverse(operation) for operation in moment]
+    if all(inverse is not None for inverse in inverses):
+        yield cirq.Moment(inverses)
         return
     for operation in moment:
         yield from _inverted_operation(operation)
 
 
 def _inverted_operation(operation: cirq.Operation) -> Iterator[cirq.Operation]:
-    inverse = cirq.inverse(operation, None)
+    inverse = _inverse(operation)
     parts = cirq.decompose_once(operation, None) if inverse is None else None
     if inverse is not None:
         yield inverse
@@ -112,6 +112,20 @@ def _inverted_operation(operation: cirq.Operation) -> Iterator[cirq.Operation]:
             f"estimator='inversion' runs the circuit backwards, but {operation} has no inverse; "
             "estimator='bell' measures such maps"
         )
+
+
+def _inverse(operation: cirq.Operation) -> cirq.Operation | None:
+    """Return Cirq's inverse of an operation, None if it has none that is right."""
+    operation = operation.untagged  # of a tagged one without inverse Cirq raises
+    inverse = cirq.inverse(operation, None)
+    is_controlled = isinstance(operation, cirq.ControlledOperation) or isinstance(
+        operation.gate, cirq.ControlledGate
+    )
+    if inverse is None or not is_controlled or cirq.is_parameterized(operation):
+        return inverse
+    # Cirq's inverses of Clifford gates may have other phases, which count under controls.
+    both = cirq.Circuit(operation, inverse).unitary(qubit_order=operation.qubits)
+    return inverse if np.allclose(both, np.eye(len(both)), atol=1e-7) else None
 
 
 @lru_cache(maxsize=64)

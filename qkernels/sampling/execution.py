@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -335,7 +336,7 @@ class Execution:
     def _buy_chunk(self, request: Request, rows: np.ndarray, repetitions: int) -> None:
         """Plan, submit and, if it has come already, collect one chunk."""
         program, keys = request.measured.program, request.keys(self.identity)
-        calibration = _retried(lambda: getattr(self.backend, "calibration", None))
+        calibration = self._calibration()
         submission = self.ledger.plan(
             program,
             self.identity,
@@ -347,8 +348,17 @@ class Execution:
             budget=self._budget,
         )
         if submission is not None:
-            self._submit(program, submission, None if calibration is None else str(calibration))
+            self._submit(program, submission, calibration)
             self._attend(program, self.ledger.submission(submission.number))
+
+    def _calibration(self) -> str | None:
+        """Return in which state the device is; what cannot be asked is no reason not to buy."""
+        try:
+            found = getattr(self.backend, "calibration", None)
+        except Exception as error:
+            warnings.warn(f"the device's calibration is not recorded: {error!r}", stacklevel=2)
+            return None
+        return None if found is None else str(found)
 
     def _submit(self, program: Program, submission: Submission, calibration: str | None) -> None:
         """Send a planned submission, and write down what is known of it, come what may."""
@@ -356,7 +366,7 @@ class Execution:
         chunk = Chunk(program.circuit, program.sweep(values), submission.repetitions)
         if not self.ledger.change(submission, "submitting", calibration=calibration):
             return
-        submission = self.ledger.submission(submission.number)
+        submission = replace(submission, state="submitting")
         try:
             reference = self.backend.submit(chunk, submission.token)
             if not isinstance(reference, str):
@@ -404,11 +414,6 @@ class Execution:
             self._give_up(submission)
         elif status == "done":
             self._keep(program, submission, results)
-        elif status != "waiting":
-            raise ValueError(
-                f"expected 'done', 'failed' or 'waiting' as the status of {submission}, got "
-                f"{status!r}"
-            )
 
     def _keep(self, program: Program, submission: Submission, results: Any) -> None:
         _, values = self.ledger.points_of(submission)
@@ -428,7 +433,8 @@ class Execution:
     def _give_up(self, submission: Submission) -> None:
         self.ledger.change(submission, "failed", message="the backend gave it up")
         raise RuntimeError(
-            f"{self.identity} failed; run again to buy its points anew: {submission}"
+            f"{self.identity} failed; run again to buy its points anew (its repetitions stay "
+            f"counted as spent, since they may be charged): {submission}"
         )
 
 

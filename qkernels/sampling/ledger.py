@@ -153,11 +153,11 @@ class Ledger:
             return _spent(database)
 
     def backends(self, program: Program) -> list[str]:
-        """Return the identities of the backends that a program was sent to."""
+        """Return the identities of the backends that have counts of a program."""
         with self._database.reading() as database:
             rows = database.execute(
                 "SELECT DISTINCT backend FROM submissions JOIN programs USING (program) "
-                "WHERE key = ? ORDER BY backend",
+                "WHERE key = ? AND state = 'done' ORDER BY backend",
                 (program.key,),
             ).fetchall()
         return [backend for (backend,) in rows]

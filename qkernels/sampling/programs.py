@@ -206,7 +206,7 @@ def _digest(head: Any, content: bytes) -> bytes:
 
 
 def _parameters(result: cirq.Result) -> dict[str, Any]:
-    values = result.params.param_dict if result.params is not None else {}
+    values = cirq.ParamResolver(result.params).param_dict
     return {k.name if isinstance(k, sympy.Symbol) else str(k): v for k, v in values.items()}
 
 
@@ -254,13 +254,15 @@ def _moment(moment: cirq.Moment) -> list[Any]:
 
 
 def _operation(operation: cirq.Operation) -> Any:
-    """Return plain JSON values for an operation, decomposing those that Cirq cannot write."""
+    """Return plain JSON values for an operation: its parts or its matrix if Cirq cannot write it."""
     try:
         return json.loads(cirq.to_json(operation))
     except (TypeError, ValueError) as error:
         parts = cirq.decompose_once(operation, default=None)
-        if parts is None or operation in parts:
-            raise ValueError(
-                f"expected operations that Cirq can write as JSON or decompose, got {operation!r}"
-            ) from error
-        return [_operation(part) for part in parts]
+        if parts is not None and operation not in parts:
+            return [_operation(part) for part in parts]
+        if cirq.has_unitary(operation):
+            return _operation(cirq.MatrixGate(cirq.unitary(operation))(*operation.qubits))
+        raise ValueError(
+            f"expected operations that Cirq can write as JSON or decompose, got {operation!r}"
+        ) from error
