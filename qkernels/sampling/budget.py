@@ -87,7 +87,7 @@ class Budget:
         """
         limits, words = (self.repetitions, self.cost), ("repetitions", "of cost")
         for limit, before, new, word in zip(limits, spent, more, words, strict=True):
-            if limit is not None and before + new > limit * (1 + _ROUNDING):
+            if limit is not None and new and before + new > limit * (1 + _ROUNDING):
                 raise BudgetExceeded(
                     f"expected at most {limit:.15g} {word} in all, got {before:.15g} spent and "
                     f"{new:.15g} more needed; nothing of it was submitted"

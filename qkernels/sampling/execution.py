@@ -414,6 +414,10 @@ class Execution:
             self._give_up(submission)
         elif status == "done":
             self._keep(program, submission, results)
+        elif status != "waiting":
+            raise ValueError(
+                f"expected the status 'done', 'failed' or 'waiting', got {status!r}: {submission}"
+            )
 
     def _keep(self, program: Program, submission: Submission, results: Any) -> None:
         _, values = self.ledger.points_of(submission)

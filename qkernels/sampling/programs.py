@@ -254,7 +254,7 @@ def _moment(moment: cirq.Moment) -> list[Any]:
 
 
 def _operation(operation: cirq.Operation) -> Any:
-    """Return plain JSON values for an operation: its parts or its matrix if Cirq cannot write it."""
+    """Return plain JSON values for an operation, or its parts, or its matrix."""
     try:
         return json.loads(cirq.to_json(operation))
     except (TypeError, ValueError) as error:

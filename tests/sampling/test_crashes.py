@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
 import sqlite3
 from collections import Counter
 
@@ -71,7 +72,7 @@ def run(path, backend, wanted=WANTED):
 
 def resume(path, backend, wanted=WANTED):
     """Go on, as one does who is told that a submission is unknown; return how many were."""
-    ledger = Ledger(path)
+    ledger = path if isinstance(path, Ledger) else Ledger(path)
     run = Execution(ledger, backend, points_per_chunk=2)
     try:
         run.buy(wanted)
@@ -181,3 +182,44 @@ def test_bare_sampler_killed_at_random_moments(tmp_path):
     assert len(done) <= len(service.sales()) <= len(done) + n_kills
     for parts in ledger.parts(wanted.keys("paid"), N_BITS):
         assert sum(counts.repetitions for counts in parts) == wanted.repetitions[0]
+
+
+# -- Ctrl-C, after which the process goes on
+
+
+@pytest.fixture
+def alarm():
+    """Interrupts after some seconds, as Ctrl-C does."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def interrupted_at_random_moments(function, path, backend, alarm, n_interrupts):
+    """Interrupt a run so often, each time it is done one more repetition; return the wanted."""
+    rng, interrupts, rounds = np.random.default_rng(0), 0, 1
+    while interrupts < n_interrupts:
+        try:
+            alarm(rng.uniform(0.0001, 0.03))
+            function(path, backend, request(12, rounds))
+            alarm(0)
+            rounds += 1
+        except KeyboardInterrupt:
+            interrupts += 1
+    return request(12, rounds)
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_interrupted_at_random_moments(tmp_path, alarm, in_file):
+    ledger = Ledger(tmp_path / "ledger.db" if in_file else None)
+    service = Service(tmp_path / "service")
+    wanted = interrupted_at_random_moments(run, ledger, paid(service), alarm, N_KILLS)
+    resume(ledger, paid(service), wanted)
+    assert_bought_once(ledger, service, wanted)
+    with sqlite3.connect(tmp_path / "ledger.db", timeout=0) as other:
+        other.execute("BEGIN IMMEDIATE")  # Nothing is left locked.

@@ -292,7 +292,9 @@ def test_identities():
 
 def test_noise_that_cannot_be_told_from_others_must_be_named():
     sampler = cirq.DensityMatrixSimulator(noise=Noise())
-    with pytest.raises(ValueError, match=r"name it with SamplerBackend\(sampler, identity=...\)"):
+    with pytest.raises(
+        ValueError, match=r"name the sampler with SamplerBackend\(sampler, identity=...\)"
+    ):
         as_backend(sampler)
     assert SamplerBackend(sampler, identity="mine").identity == "mine"
 
