@@ -65,13 +65,17 @@ class PlanSummary:
     ----------
     estimators : tuple of EstimatorCost
         The plan's own, and those that could take its place.
+    counted_points, coming_points : int
+        How many points have all their repetitions in the ledger; how many others were submitted.
     missing_points, missing_repetitions : int
-        What the ledger lacks of it.
+        What is still to be bought.
     missing_price : float
         The price of that.
     """
 
     estimators: tuple[EstimatorCost, ...]
+    counted_points: int
+    coming_points: int
     missing_points: int
     missing_repetitions: int
     missing_price: float
@@ -93,11 +97,11 @@ class PlanSummary:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(c.rjust(w) for c, w in zip(r, widths, strict=True)) for r in rows]
         price = f" for {self.missing_price:g}" if self.missing_price else ""
-        bought = self.points - self.missing_points
+        coming = f", {self.coming_points} on their way" if self.coming_points else ""
         return "\n".join(
             [
                 *lines,
-                f"in the ledger: {bought} of {self.points} points; to buy: "
+                f"in the ledger: {self.counted_points} of {self.points} points{coming}; to buy: "
                 f"{self.missing_repetitions} repetitions of {self.missing_points} points{price}",
             ]
         )
@@ -108,12 +112,18 @@ def summarize(plan: Measurement, price: Price | None) -> PlanSummary:
     budget = plan.evaluator.budget
     price = price or (budget.price if budget is not None else None) or _free
     ledger = plan.evaluator.ledger
-    lacking = []
+    lacking, counted, coming = [], 0, 0
     for request in plan.requests:
         held = ledger.holdings(request.keys(plan.evaluator.identity(request)))
-        lacking.append(np.maximum(request.repetitions - held.asked - held.coming, 0))
+        missing = np.maximum(request.repetitions - held.asked - held.coming, 0)
+        is_counted = held.asked >= request.repetitions
+        lacking.append(missing)
+        counted += int(np.sum(is_counted))
+        coming += int(np.sum(~is_counted & (missing == 0)))
     return PlanSummary(
         tuple(_costs(plan, price)),
+        counted,
+        coming,
         int(sum(np.count_nonzero(n) for n in lacking)),
         int(sum(n.sum() for n in lacking)),
         sum(_price(r, n, price) for r, n in zip(plan.requests, lacking, strict=True)),
@@ -152,9 +162,7 @@ def _cost(
         repetitions=int(sum(n.sum() for n in repetitions)),
         qubits=max((len(circuit.all_qubits()) for circuit in circuits), default=0),
         two_qubit_depth=max(map(two_qubit_depth, circuits), default=0),
-        std_error=_std_error(
-            name, plan, int(max((n.max(initial=1) for n in repetitions), default=1))
-        ),
+        std_error=_std_error(name, plan, requests),
         price=sum(_price(r, r.repetitions, price) for r in requests),
     )
 
@@ -172,23 +180,42 @@ def two_qubit_depth(circuit: cirq.AbstractCircuit) -> int:
     return max(depth.values(), default=0)
 
 
-def _std_error(name: str, plan: Measurement, repetitions: int) -> float:
-    """Return the mean standard error of an entry with so many repetitions of each point."""
+def _std_error(name: str, plan: Measurement, requests: tuple[Request, ...]) -> float:
+    """Return the mean standard error of an entry off the diagonal."""
+    most = int(max((r.repetitions.max(initial=1) for r in requests), default=1))
     if name == "tomography":
-        return _projected_std_error(plan, repetitions)
+        return _projected_std_error(plan, most)
     try:
         K = _exact(plan)
     except ValueError:  # Circuits too wide to be simulated, or of mixed states.
         K = np.array([0.5 if name == "inversion" else 0.0])
     variance = K * (1 - K) if name == "inversion" else 1 - K**2
-    return float(np.mean(np.sqrt(np.clip(variance, 0, None) / repetitions)))
+    spread = np.sqrt(np.clip(variance, 0, None))
+    if K.ndim == 2:
+        return float(np.mean(spread[_off(plan, K)] / np.sqrt(_repetitions(name, plan, requests))))
+    return float(spread[0] / np.sqrt(np.mean(requests[0].repetitions)))
+
+
+def _repetitions(name: str, plan: Measurement, requests: tuple[Request, ...]) -> np.ndarray:
+    """Return those of each entry off the diagonal."""
+    evaluator = plan.evaluator.replace(estimator=name)
+    gram = evaluator.gram_request(*map(plan.kernel.prepare, plan.points))
+    by_key = dict(zip(requests[0].keys(""), requests[0].repetitions.tolist(), strict=True))
+    of_points = np.array([by_key[key] for key in gram.request.keys("")])
+    return of_points[gram.entries[_off(plan, gram.entries)]]
+
+
+def _off(plan: Measurement, entries: np.ndarray) -> np.ndarray:
+    """Return which entries are off the diagonal; all, where there is none."""
+    if len(plan.points) == 1 and len(entries) > 1:
+        return ~np.eye(len(entries), dtype=bool)
+    return np.ones(entries.shape, dtype=bool)
 
 
 def _exact(plan: Measurement) -> np.ndarray:
-    """Return the entries that a noiseless device would give, without the diagonal."""
+    """Return the entries that a noiseless device would give."""
     _check_width(plan)
-    K = with_evaluator(plan.kernel, StatevectorEvaluator())(*plan.points)
-    return K[~np.eye(len(K), dtype=bool)] if len(plan.points) == 1 and len(K) > 1 else K
+    return with_evaluator(plan.kernel, StatevectorEvaluator())(*plan.points)
 
 
 def _projected_std_error(plan: Measurement, repetitions: int) -> float:
@@ -200,8 +227,7 @@ def _projected_std_error(plan: Measurement, repetitions: int) -> float:
         errors = kernel.compare(*map(kernel.prepare, plan.points), return_std=True)[1]
     except (AttributeError, NotImplementedError, ValueError):
         return float("nan")
-    is_off = ~np.eye(len(errors), dtype=bool) if len(plan.points) == 1 else errors >= 0
-    return float(np.mean(errors[is_off])) if is_off.any() else 0.0
+    return float(np.mean(errors[_off(plan, errors)]))
 
 
 def _check_width(plan: Measurement) -> None:

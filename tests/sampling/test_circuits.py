@@ -81,6 +81,18 @@ def test_tomography_measures_each_qubit_in_its_setting(feature_map, seed):
         np.testing.assert_allclose(found, expected, atol=1e-10)
 
 
+def test_inverses_of_clifford_gates_under_controls():
+    q = cirq.LineQubit.range(2)
+    x = sympy.Symbol("x")
+    for gate in cirq.SingleQubitCliffordGate.all_single_qubit_cliffords:
+        circuit = cirq.Circuit(cirq.H.on_each(*q), cirq.rx(x)(q[0]), gate(q[1]).controlled_by(q[0]))
+        feature_map = FeatureMap(circuit, ["x"])
+        measured = inversion_circuit(feature_map)
+        angles = feature_map.angles(np.array([[0.4]]))
+        chances = probabilities(measured.program, measured.values(angles, angles))
+        assert chances[0, 0] == pytest.approx(1, abs=1e-7), gate
+
+
 def test_one_circuit_serves_all_points_and_the_diagonal():
     feature_map = zz(3)
     measured = inversion_circuit(feature_map)
