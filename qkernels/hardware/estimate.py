@@ -7,6 +7,7 @@ with other mitigations for nothing. How fidelities and expectation values are es
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -154,7 +155,7 @@ class Estimate:
             Each point's counts are drawn anew, once for all entries that they are in: also those of
             another estimate's sample with the same random state.
         """
-        seed = np.random.SeedSequence(random_state).entropy
+        seed = fresh_seed(random_state)
         for sample in range(n_samples):
             evaluator = _Held(self._evaluator(self.mitigation), self._counts, (seed, sample))
             kernel = with_evaluator(self._plan.kernel, evaluator)
@@ -203,7 +204,8 @@ class Estimate:
     def _interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(self._plan.kernel, FidelityKernel):
             held = _Held(self._evaluator(self.mitigation), self._counts, None)
-            return held.estimate(*map(self._plan.kernel.prepare, self._plan.points)).interval(level)
+            prepared: list[Any] = [self._plan.kernel.prepare(P) for P in self._plan.points]
+            return held.estimate(*prepared).interval(level)
         if self._has_formula:
             return self._projected_interval(level)
         # The basic bootstrap: what the samples are to the estimate, the estimate is to the truth.
@@ -281,3 +283,8 @@ class _Held(SamplerEvaluator):
             return self._counts[key]
         generator = np.random.default_rng([*self._sample, int.from_bytes(key[:8], "big")])
         return self._counts[key].resampled(generator)
+
+
+def fresh_seed(random_state: int | None) -> int:
+    """Return a seed: the given one, or another each time."""
+    return secrets.randbits(64) if random_state is None else int(random_state)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from qkernels.hardware.estimate import Estimate
+from qkernels.hardware.estimate import Estimate, fresh_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def propagate(
     asked = train.K if test is None else test.K
     decision, predicted = fitted.decision_function(asked), fitted.predict(asked)
     # The same seed for both: a point that is in both matrices is drawn once.
-    seed = np.random.SeedSequence(random_state).entropy
+    seed = fresh_seed(random_state)
     new_points = repeat(None) if test is None else test.bootstrap(n_samples, random_state=seed)
     decisions, changed = [], np.zeros(len(asked))
     for K, K_new in zip(train.bootstrap(n_samples, random_state=seed), new_points, strict=False):

@@ -89,8 +89,8 @@ def inversion_circuit(feature_map: FeatureMap, target: Any = None) -> MeasuredMa
 
 def _inverted(moment: cirq.Moment) -> Iterator[Any]:
     """Yield the inverse of a moment: a moment, or operations one by one."""
-    inverses = [_inverse(operation) for operation in moment]
-    if all(inverse is not None for inverse in inverses):
+    inverses = [i for i in map(_inverse, moment) if i is not None]
+    if len(inverses) == len(moment.operations):
         yield cirq.Moment(inverses)
         return
     for operation in moment:

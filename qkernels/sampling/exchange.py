@@ -115,8 +115,9 @@ def as_text(
             }
         )
     programs = {"0": {"key": key, "text": program.text, "n_bits": program.n_bits}}
-    content = {"format": FORMAT, "version": VERSION, "programs": programs}
-    return json.dumps({**content, "submissions": submissions})
+    return json.dumps(
+        {"format": FORMAT, "version": VERSION, "programs": programs, "submissions": submissions}
+    )
 
 
 def counts_from(strings: Mapping[str, int], n_bits: int) -> Counts:
