@@ -10,6 +10,7 @@ D̂ = |f̂ − f̂′|² has mean D + tr (Σ + Σ′) and, for normal errors, va
 
 from __future__ import annotations
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -64,17 +65,30 @@ class Distances(NamedTuple):
         return np.maximum(middle - reach, 0.0), middle + reach
 
 
+def hashed(points: np.ndarray) -> np.ndarray:
+    """Return a number for each row, (n_points,), uint64, by which equal rows are found."""
+    rows = np.ascontiguousarray(points + 0.0)
+    digests = (hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows)
+    return np.frombuffer(b"".join(digests), np.uint64)
+
+
 def estimated_distances(
-    F: np.ndarray, G: np.ndarray, F_covariance: np.ndarray, G_covariance: np.ndarray
+    F: np.ndarray,
+    G: np.ndarray,
+    F_covariance: np.ndarray,
+    G_covariance: np.ndarray,
+    same: np.ndarray,
 ) -> Distances:
     """Return the squared distances of features, and what is known of their errors.
 
-    Points of exactly equal features are taken to be one, whose distance is 0 without error.
+    Where both are of one point, the distance is 0 without error.
 
     Parameters
     ----------
     F, G : ndarray of shape (n_points, n_features)
     F_covariance, G_covariance : ndarray of shape (n_points, n_features, n_features)
+    same : ndarray of shape (n_points_F, n_points_G), bool
+        Whether both are features of one point.
     """
     raw, along = np.empty((2, len(F), len(G)))
     for i, (f, covariance) in enumerate(zip(F, F_covariance, strict=True)):
@@ -82,10 +96,10 @@ def estimated_distances(
         raw[i] = np.sum(d * d, axis=1)
         along[i] = np.einsum("jp,pq,jq->j", d, covariance, d, optimize=True)
         along[i] += np.einsum("jp,jpq,jq->j", d, G_covariance, d, optimize=True)
-    two = raw > 0
+    two = ~same
     excess = np.add.outer(*(np.trace(C, axis1=1, axis2=2) for C in (F_covariance, G_covariance)))
     spread = _squared_sums(F_covariance, G_covariance)
-    return Distances(raw, excess * two, along, spread * two)
+    return Distances(raw * two, excess * two, along * two, spread * two)
 
 
 def _squared_sums(A: np.ndarray, B: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ from qkernels.kernels.classical import (
 )
 from qkernels.kernels.embedding import Embedding, resolve_evaluator
 from qkernels.kernels.gradients import present, value_and_vjp
-from qkernels.kernels.noise import Distances, estimated_distances
+from qkernels.kernels.noise import Distances, estimated_distances, hashed
 from qkernels.kernels.observables import Observables, parse_observables
 from qkernels.kernels.serialization import register
 from qkernels.kernels.validation import (
@@ -50,10 +50,14 @@ class PreparedFeatures:
     features : ndarray of shape (n_points, n_observables)
     covariance : ndarray of shape (n_points, n_observables, n_observables), optional
         Of the features' errors, where they were estimated.
+    points : ndarray of shape (n_points,), uint64, optional
+        A hash of each point, where features were estimated: equal features are not always those
+        of one point then.
     """
 
     features: np.ndarray
     covariance: np.ndarray | None = None
+    points: np.ndarray | None = None
 
     @property
     def nbytes(self) -> int:
@@ -64,14 +68,11 @@ class PreparedFeatures:
         return len(self.features)
 
     def __getitem__(self, rows: slice | np.ndarray) -> PreparedFeatures:
-        covariance = None if self.covariance is None else self.covariance[rows]
-        return PreparedFeatures(self.features[rows], covariance)
+        return PreparedFeatures(**{name: array[rows] for name, array in self.arrays().items()})
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what a store writes."""
-        if self.covariance is None:
-            return {"features": self.features}
-        return {"features": self.features, "covariance": self.covariance}
+        return {name: array for name, array in vars(self).items() if array is not None}
 
 
 @register
@@ -191,8 +192,7 @@ class ProjectedKernel(QuantumKernel):
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> PreparedFeatures:
         """Return the prepared features whose `arrays()` these are."""
-        found = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
-        return PreparedFeatures(found["features"], found.get("covariance"))
+        return PreparedFeatures(**{name: np.asarray(array) for name, array in arrays.items()})
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's arguments, and with `deep` those of `outer` too."""
@@ -217,7 +217,11 @@ class ProjectedKernel(QuantumKernel):
         if not isinstance(embedding.evaluator, SampledEvaluator):
             return PreparedFeatures(_measure(self, embedding, X))
         values, covariance = embedding.expectation_covariances(X, observables.words)
-        return PreparedFeatures(observables.features(values), observables.covariances(covariance))
+        return PreparedFeatures(
+            observables.features(values),
+            observables.covariances(covariance),
+            hashed(embedding.inputs(X)),
+        )
 
     def _compare_with_gradient(
         self, embedding: Embedding, points: list[np.ndarray], prepared: list[Any]
@@ -429,7 +433,10 @@ def estimated(p: Prepared, q: Prepared) -> Distances | None:
     """Return the squared distances of prepared features with errors; None if they have none."""
     F, G = _features(p), _features(q)
     noise, more = p.covariance, q.covariance  # type: ignore[attr-defined]
-    return None if noise is None or more is None else estimated_distances(F, G, noise, more)
+    if noise is None or more is None:
+        return None
+    same = p.points[:, np.newaxis] == q.points  # type: ignore[attr-defined]
+    return estimated_distances(F, G, noise, more, same)
 
 
 def _gaussian(F: np.ndarray, G: np.ndarray | None, gamma: float) -> np.ndarray:

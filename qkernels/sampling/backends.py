@@ -239,7 +239,7 @@ def _identity(sampler: cirq.Sampler) -> str:
 
 def _innermost(sampler: cirq.Sampler) -> cirq.Sampler:
     """Return what runs the circuits that a sampler passes on, such as a virtual processor."""
-    inner = getattr(sampler, "processor", sampler)
+    inner: Any = getattr(sampler, "processor", sampler)
     while isinstance(getattr(inner, "_sampler", None), cirq.Sampler):
         inner = inner._sampler
     return inner

@@ -179,7 +179,9 @@ def test_intervals_of_a_run_are_these():
     kernel = ProjectedKernel(MAP, gamma=0.6, evaluator=evaluator)
     found = plan(kernel, X).execute().estimate().interval(0.9)
     F = kernel.prepare(X)
-    near, far = estimated_distances(*[F.features] * 2, *[F.covariance] * 2).interval(0.9)
+    same = np.eye(len(X), dtype=bool)
+    found_distances = estimated_distances(*[F.features] * 2, *[F.covariance] * 2, same)
+    near, far = found_distances.interval(0.9)
     np.testing.assert_allclose(found, np.exp(-0.6 * np.array([far, near])), rtol=1e-12)
 
 

@@ -11,7 +11,7 @@ from sklearn.gaussian_process.kernels import RBF
 
 from qkernels import ProjectedKernel, SamplerEvaluator, StatevectorEvaluator
 from qkernels.feature_maps import zz
-from qkernels.kernels.noise import Distances, estimated_distances
+from qkernels.kernels.noise import Distances, estimated_distances, hashed
 from qkernels.kernels.observables import parse_observables
 from qkernels.kernels.projected import PreparedFeatures
 from qkernels.sampling.circuits import tomography_circuit
@@ -40,21 +40,38 @@ def features(n_points, n_features, seed):
 def test_entries_are_those_of_single_pairs():
     F, G = features(4, 3, 0), features(5, 3, 1)
     A, B = covariances(4, 3, 2), covariances(5, 3, 3)
-    found = estimated_distances(F, G, A, B)
+    found = estimated_distances(F, G, A, B, np.zeros((4, 5), dtype=bool))
     for i, j in np.ndindex(4, 5):
         d, C = F[i] - G[j], A[i] + B[j]
         expected = d @ d, np.trace(C), d @ C @ d, np.trace(C @ C)
         np.testing.assert_allclose([part[i, j] for part in found], expected, rtol=1e-12)
 
 
-def test_points_of_equal_features_are_one():
+def test_one_point_has_no_distance_from_itself():
     F, A = features(3, 2, 0), covariances(3, 2, 1)
-    found = estimated_distances(F, F[[2, 1]], A, A[[2, 1]])
+    same = np.arange(3)[:, None] == [2, 1]
+    found = estimated_distances(F, F[[2, 1]], A, A[[2, 1]], same)
     for i, j in ((2, 0), (1, 1)):
         assert [part[i, j] for part in found] == [0, 0, 0, 0]
         assert found.unbiased[i, j] == found.variances[i, j] == 0
         assert [end[i, j] for end in found.interval(0.95)] == [0, 0]
     assert (found.variances > 0).sum() == 4
+
+
+def test_two_points_of_equal_features_have_errors():
+    F, A = features(2, 3, 0), covariances(2, 3, 1)
+    F[1] = F[0]
+    found = estimated_distances(F, F, A, A, np.eye(2, dtype=bool))
+    assert found.unbiased[0, 1] == 0
+    assert found.variances[0, 1] == pytest.approx(2 * np.sum((A[0] + A[1]) ** 2))
+    assert found.interval(0.95)[1][0, 1] > 0
+
+
+def test_hashes_tell_points_apart():
+    points = np.array([[0.0, 1.0], [-0.0, 1.0], [0.0, np.nextafter(1, 2)]])
+    first, second, third = hashed(points)
+    assert first == second != third
+    np.testing.assert_array_equal(hashed(points[::-1]), [third, second, first])
 
 
 def distances_of(raw, excess, along, spread):
@@ -139,7 +156,12 @@ class Experiment:
         rows = [[counts[place] for place in row] for row in self.request.rows]
         values, errors = estimate_words(rows, self.qubits, self.words, self.settings, ())
         F, C = self.observables.features(values), self.observables.covariances(errors)
-        return Distances(*(part[self.pairs] for part in estimated_distances(F, F, C, C)))
+        return Distances(
+            *(
+                part[self.pairs]
+                for part in estimated_distances(F, F, C, C, np.eye(len(F), dtype=bool))
+            )
+        )
 
 
 @pytest.mark.parametrize("repetitions", [100, 1000])
@@ -182,7 +204,8 @@ def kernel(*mitigation, **options):
 
 def distances(a, b):
     F, G = kernel().prepare(a), kernel().prepare(b)
-    return estimated_distances(F.features, G.features, F.covariance, G.covariance)
+    same = F.points[:, None] == G.points
+    return estimated_distances(F.features, G.features, F.covariance, G.covariance, same)
 
 
 @pytest.mark.parametrize("rows", [slice(None), slice(1, 3)])
@@ -222,7 +245,7 @@ def test_other_outer_kernels_take_no_unbiased_distances():
 def test_prepared_features_keep_their_errors():
     prepared = kernel().prepare(X)
     assert prepared.covariance.shape == (5, 9, 9)
-    assert prepared.nbytes == 8 * 5 * (9 + 81)
+    assert prepared.nbytes == 8 * 5 * (9 + 81 + 1)
     np.testing.assert_array_equal(prepared[1:3].covariance, prepared.covariance[1:3])
     arrays = prepared.arrays()
     restored = kernel().restore(arrays)
