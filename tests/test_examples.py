@@ -21,8 +21,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def run(tmp_path, capsys) -> Callable[..., str]:
-    """Return a function that runs an example into `tmp_path` and returns what it prints."""
+def run(tmp_path, capfd) -> Callable[..., str]:
+    """Return a function that runs an example into `tmp_path` and returns what it prints.
+
+    What the processes print that it starts is part of it.
+    """
 
     def run(name: str, *arguments: str) -> str:
         spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
@@ -33,9 +36,15 @@ def run(tmp_path, capsys) -> Callable[..., str]:
             module.main([*arguments, "--quick", "--output", str(tmp_path)])
         finally:
             del sys.modules[name]
-        return capsys.readouterr().out
+        return capfd.readouterr().out
 
     return run
+
+
+@pytest.fixture
+def in_processes(monkeypatch) -> None:
+    """Let processes that an example starts find this checkout."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 def numbers(line: str) -> list[float]:
@@ -169,6 +178,79 @@ def test_learn_gaussian_process(run, tmp_path):
     assert likelihoods["circuit as drawn"] < likelihoods["learnt by scikit-learn"]
     assert likelihoods["circuit as drawn"] < likelihoods["learnt by KernelTrainer"]
     check_figure(tmp_path / "learn_gaussian_process.png")
+
+
+def test_noisy_processor(run, tmp_path):
+    pytest.importorskip("cirq_google")
+    printed = run("noisy_processor")
+    assert len(re.findall(r"^\* inversion +1 +10 +5000 +4 ", printed, re.MULTILINE)) == 2
+    assert "to buy: 5000 repetitions of 10 points for 4.5" in printed
+    for name, largest in (("weber", 0.3), ("willow_pink", 0.1)):
+        (row,) = re.findall(rf"^{name} +0 +(.*)$", printed, re.MULTILINE)
+        everywhere, corrected, off, corrected_off, chance = numbers(row)
+        assert 0.02 < everywhere < largest
+        assert 0.02 < off < largest
+        assert corrected < everywhere
+        assert corrected_off < off + chance
+        assert 0.005 < chance < 0.05
+    assert "weber: error at least halved in 1 of 1 seeds" in printed
+    check_figure(tmp_path / "noisy_processor.png")
+
+
+def test_remaining_noise(run, tmp_path):
+    pytest.importorskip("cirq_google")
+    printed = run("remaining_noise", "--lines", "0")
+    rows = re.findall(r"^(.*?) +(0\.\d{4} .*)$", printed, re.MULTILINE)
+    found = {name.strip(): numbers(row) for name, row in rows}
+    assert len(found) == 7
+    for name, (raw, corrected, chance) in found.items():
+        assert 0 < corrected < raw + chance, name
+        assert 0.005 < chance < 0.02, name
+    # Without coherent errors, what is left is not much more than chance.
+    assert found["without coherent errors"][1] < 3 * found["without coherent errors"][2]
+    assert found["with depolarizing noise only"][0] < found["all noise, best qubits"][0]
+    check_figure(tmp_path / "remaining_noise.png")
+
+
+def test_resume_after_crash(run, tmp_path, in_processes):
+    printed = run("resume_after_crash")
+    assert "28 pairs to measure, 10 a chunk" in printed
+    done = int(re.search(r"submissions: 1 submitting, (\d) done", printed)[1])
+    assert f"the device ran {10 * done} pairs" in printed
+    assert "nobody knows whether this was run" in printed
+    assert "submissions: 3 done, 1 failed" in printed
+    left = 28 - 10 * done
+    assert f"ran {left} more pairs, 28 different ones in all, 0 of them twice" in printed
+    (inside,) = re.findall(r"(\d+)% of its 95 % intervals", printed)
+    assert int(inside) > 80
+
+
+def test_submit_and_collect(run, tmp_path, in_processes):
+    printed = run("submit_and_collect")
+    assert "the queue has 2 jobs; the ledger:" in printed
+    assert "submissions: 1 submitting, 1 submitted" in printed
+    assert re.findall(r"(\d+) of 15 pairs are still to come", printed) == ["15", "0"]
+    assert re.findall(r"^(?:killed|ended)$", printed, re.M) == ["killed", "ended", "ended", "ended"]
+    (folder,) = tmp_path.glob("queue-*")
+    assert len(list(folder.glob("*.job"))) == 2
+    ledger = qk.hardware.Ledger(folder / "ledger.db").summary()
+    assert (ledger.points, ledger.repetitions) == (15, 15_000)
+    assert ledger.submissions["done"] == 2
+
+
+def test_top_up(run, tmp_path):
+    printed = run("top_up")
+    pilot, topped_up = (
+        numbers(line) for line in re.findall(r"^(?:pilot|topped up) +(.*)$", printed, re.MULTILINE)
+    )
+    assert pilot[0] == 1500
+    assert pilot[1] > 0.015 >= topped_up[1]
+    assert topped_up[0] < numbers(re.search("equally many .*", printed)[0])[-1]
+    assert min(pilot[2], topped_up[2]) > 60
+    rows = {m: numbers(re.search(rf"^{m} +(.*)$", printed, re.M)[1]) for m in ("svm", "uniform")}
+    ratios = numbers(re.search(r"^ratio +(.*)$", printed, re.M)[1])
+    np.testing.assert_allclose(np.divide(rows["svm"], rows["uniform"]), ratios, rtol=0.05)
+    check_figure(tmp_path / "top_up.png")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
