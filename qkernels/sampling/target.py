@@ -12,7 +12,7 @@ matrix free of the noise that the rest has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -134,9 +134,9 @@ class Target:
         Returns
         -------
         cirq.FrozenCircuit
-            A circuit of the same outcome probabilities whatever the symbols' values, its
-            symbols in expressions. Bit k is the outcome of the same qubit as before. The last
-            moment is the measurement.
+            A circuit of the same outcome probabilities whatever the symbols' values. Its symbols
+            stand in expressions, which an `ExpressionTable` evaluates. Bit k is the outcome of
+            the same qubit as before. The last moment is the measurement.
 
         Raises
         ------
@@ -158,6 +158,9 @@ class Target:
             compiled = decoupled(compiled, gateset)
         self._check(compiled)
         return _with_expressions(compiled, flat)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def __copy__(self) -> Target:
         return self
@@ -218,15 +221,17 @@ class Target:
             )
         if not n_gates:
             return _renamed(operations, dict(zip(logical, regions[0], strict=True)))
-        return best_route(operations, graph, regions, errors.pair_cost)
+        return best_route(operations, logical, graph, regions, errors.pair_cost)
 
     def _check(self, circuit: cirq.Circuit) -> None:
         """Refuse operations that are not the target's."""
         if self.native_gateset is not None:
             _check_native(circuit.all_operations(), self.native_gateset)
         if self.device is not None:
+            # Some devices take the measurement of two qubits for a gate on a pair.
+            each = cirq.Moment(cirq.measure_each(*circuit[-1].qubits))
             try:
-                self.device.validate_circuit(circuit)
+                self.device.validate_circuit(circuit[:-1] + each)
             except ValueError as error:
                 raise ValueError(
                     f"expected a circuit that the device accepts, got: {error}"

@@ -20,6 +20,8 @@ import cirq
 import numpy as np
 import sympy
 
+from qkernels.feature_maps.flattening import evaluated
+
 MAX_MATRIX_QUBITS = 6
 _ATOL = 1e-9
 
@@ -76,6 +78,12 @@ def is_primitive(operation: cirq.Operation) -> bool:
     return len(operation.qubits) <= 2
 
 
+def sum_of_turns(first: Any, second: Any) -> Any:
+    """Return the sum of two exponents, a number where their symbols cancel."""
+    total = first + second
+    return evaluated(total) if isinstance(total, sympy.Basic) else total
+
+
 def is_diagonal(operation: cirq.Operation) -> bool:
     """Tell whether an operation is diagonal in the basis that is measured."""
     if isinstance(operation.gate, cirq.ZPowGate | cirq.ZZPowGate | cirq.CZPowGate):
@@ -128,7 +136,7 @@ def _joined(first: cirq.Operation, second: cirq.Operation) -> cirq.Operation | N
         return None
     kinds = {type(first.gate), type(second.gate)}
     if kinds in ({cirq.ZPowGate}, {cirq.ZZPowGate}):
-        turns = first.gate.exponent + second.gate.exponent  # type: ignore[union-attr]
+        turns = sum_of_turns(first.gate.exponent, second.gate.exponent)  # type: ignore[union-attr]
         gate = cirq.Z if kinds == {cirq.ZPowGate} else cirq.ZZ
         return (gate**turns)(*first.qubits)
     if _is_symbolic(first) or _is_symbolic(second):

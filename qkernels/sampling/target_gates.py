@@ -4,8 +4,8 @@ What lives here: the call of Cirq's transformer for what is constant, and the me
 gates, whether or not they hold symbols. Two-qubit gates that do are made in `target_interactions`.
 
 A run of one-qubit gates is a product of constants and powers of Z. Each constant that is not
-diagonal costs one native gate, Z^c X^b Z^a, which takes in the powers of Z on both sides; two
-neighbours that take the poles to the equator, such as H Z^t H, cost one gate together.
+diagonal is X^½ between powers of Z, once or twice, and every two X^½ in the run cost one native
+gate, Z^c X^b Z^a, which takes in the powers of Z around them: H Z^t H is one gate.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ import cirq
 import numpy as np
 import sympy
 
-from qkernels.sampling.target_decomposition import is_diagonal
+from qkernels.sampling.target_decomposition import is_diagonal, sum_of_turns
 from qkernels.sampling.target_interactions import without_interactions
 
 _ATOL = 1e-9
+# The last digits may differ between machines.
+_DIGITS = 12
 _TAG = "holds symbols"
 
 
@@ -139,13 +141,13 @@ def _append(run: list[Factor], factor: Factor) -> None:
     """Append a factor, which acts last, and keep powers of Z and other constants in turn."""
     if not isinstance(factor, np.ndarray):
         if run and not isinstance(run[-1], np.ndarray):
-            factor = run.pop() + factor
+            factor = sum_of_turns(run.pop(), factor)
         if not _is_trivial(factor):
             run.append(factor)
     elif abs(factor[0, 1]) < _ATOL:
-        _append(run, cmath.phase(factor[1, 1] / factor[0, 0]) / math.pi)
-    elif run and isinstance(run[-1], np.ndarray):
-        _append(run, factor @ run.pop())
+        _append(run, round(cmath.phase(factor[1, 1] / factor[0, 0]) / math.pi, _DIGITS))
+    elif run and not isinstance(run[-1], sympy.Basic):
+        _append(run, factor @ _matrix(run.pop()))
     elif run and _flips(factor):
         # X Z^t is Z^-t X.
         turns = run.pop()
@@ -158,6 +160,11 @@ def _append(run: list[Factor], factor: Factor) -> None:
         run.append(factor)
 
 
+def _matrix(factor: np.ndarray | float) -> np.ndarray:
+    """Return a constant factor as a matrix."""
+    return factor if isinstance(factor, np.ndarray) else cirq.unitary(cirq.Z**factor)
+
+
 def _is_trivial(turns: Any) -> bool:
     return not isinstance(turns, sympy.Basic) and abs((turns + 1) % 2 - 1) < _ATOL
 
@@ -166,46 +173,45 @@ def _flips(matrix: np.ndarray) -> bool:
     return isinstance(matrix, np.ndarray) and abs(matrix[0, 0]) < _ATOL
 
 
-def _balances(matrix: np.ndarray) -> bool:
-    """Tell whether a matrix takes the poles of the Bloch sphere to its equator."""
-    return abs(abs(matrix[0, 0]) ** 2 - 0.5) < _ATOL
-
-
 def _native_run(
     run: list[Factor], qubit: cirq.Qid, gateset: cirq.CompilationTargetGateset
 ) -> Iterator[cirq.Operation]:
     """Yield the native gates of a run."""
-    constants = [factor for factor in run if isinstance(factor, np.ndarray)]
+    turns = _turns_between_halves(run)
+    if len(turns) == 1 and run:
+        yield from _native(qubit, 0, 0, turns[0], gateset)
+    for i in range(0, len(turns) - 1, 2):
+        last = turns[-1] if i + 3 >= len(turns) else 0
+        if i + 2 < len(turns):
+            # X^½ Z^u X^½ is Z^½ X^(1-u) Z^½.
+            yield from _native(qubit, turns[i] + 0.5, 1 - turns[i + 1], 0.5 + last, gateset)
+        else:
+            yield from _native(qubit, turns[i], 0.5, last, gateset)
+
+
+def _turns_between_halves(run: list[Factor]) -> list[Any]:
+    """Return t_0, t_1, ... with Z^t_0, X^½, Z^t_1, X^½, ... in turn equal to a run."""
     turns: list[Any] = [0]
     for factor in run:
-        if isinstance(factor, np.ndarray):
-            turns.append(0)
+        if not isinstance(factor, np.ndarray):
+            turns[-1] = turns[-1] + factor
+            continue
+        a, b, c = _euler_turns(factor)
+        if abs(b - 0.5) < _ATOL:
+            turns[-1:] = [turns[-1] + a, c]
         else:
-            turns[-1] = factor
-    place = 0
-    while place < len(constants):
-        a, b, c = _euler_turns(constants[place])
-        a += turns[place]
-        place += 1
-        if place < len(constants) and all(map(_balances, constants[place - 1 : place + 1])):
-            # X^½ Z^u X^½ is Z^½ X^(1-u) Z^½.
-            then, _, end = _euler_turns(constants[place])
-            a, b, c = a + 0.5, 1 - (c + turns[place] + then), end + 0.5
-            place += 1
-        if place == len(constants):
-            c += turns[place]
-        yield from _native(qubit, a, b, c, gateset)
-    if not constants and run:
-        yield from _native(qubit, turns[0], 0, 0, gateset)
+            turns[-1:] = [turns[-1] + a - 0.5, 1 - b, c - 0.5]
+    return turns
 
 
-def _euler_turns(matrix: np.ndarray) -> tuple[Any, Any, Any]:
+def _euler_turns(matrix: np.ndarray) -> tuple[float, float, float]:
     """Return a, b, c with Z^c X^b Z^a equal to a matrix that is not diagonal, up to a phase."""
     phases = np.angle(matrix) / math.pi
     if _flips(matrix):
-        return 0.0, 1.0, phases[1, 0] - phases[0, 1]
+        return 0.0, 1.0, round(phases[1, 0] - phases[0, 1], _DIGITS)
     b = 2 * math.atan2(abs(matrix[1, 0]), abs(matrix[0, 0])) / math.pi
-    return phases[0, 1] - phases[0, 0] + 0.5, b, phases[1, 0] - phases[0, 0] + 0.5
+    turns = phases[0, 1] - phases[0, 0] + 0.5, b, phases[1, 0] - phases[0, 0] + 0.5
+    return tuple(round(float(turn), _DIGITS) for turn in turns)  # type: ignore[return-value]
 
 
 def _native(
@@ -227,7 +233,7 @@ def _native(
         operation = cirq.MatrixGate(cirq.unitary(whole))(qubit)
         parts = gateset.decompose_to_target_gateset(operation, 0)
         if parts is not None and parts is not NotImplemented:
-            return cirq.flatten_to_ops(parts)
+            return [part for part in cirq.flatten_to_ops(parts) if part.qubits]
     return [whole(qubit)]
 
 

@@ -2,6 +2,9 @@
 
 What lives here: which gate that is, one function for each kind of it, and the moving of SWAPs to
 where they cost least. One-qubit gates stay as they are, to be merged by `target_gates`.
+
+CZ, CNOT and SWAP are written exactly, too: Cirq's numeric decomposition of them is not unique, and
+may be another one on another machine.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ Interaction = Callable[[cirq.Qid, cirq.Qid, Any, bool], Iterable[cirq.Operation]
 def without_interactions(
     operations: Iterable[cirq.Operation], gateset: cirq.Gateset
 ) -> list[cirq.Operation]:
-    """Write every ZZ**t that holds symbols with a gate set's two-qubit gate and powers of Z.
+    """Write every ZZ**t, CZ**t and CNOT**t with a gate set's two-qubit gate and powers of Z.
 
     Parameters
     ----------
@@ -43,7 +46,8 @@ def without_interactions(
     """
     entangler = _entangler(gateset)
     interaction = _interaction(entangler)
-    if isinstance(entangler, cirq.ISwapPowGate | cirq.FSimGate):
+    exact = isinstance(entangler, cirq.CZPowGate | cirq.ISwapPowGate | cirq.FSimGate)
+    if exact:
         operations = (part for op in operations for part in _as_interaction(op))
     found: list[cirq.Operation] = []
     for operation in _joined_with_swaps(operations):
@@ -51,7 +55,7 @@ def without_interactions(
             a, b = operation.qubits
             exponent = operation.gate.exponent  # type: ignore[union-attr]
             found.extend(interaction(a, b, exponent, _SWAPPED in operation.tags))
-        elif operation.gate == cirq.SWAP and isinstance(entangler, cirq.FSimGate):
+        elif exact and operation.gate == cirq.SWAP:
             a, b = operation.qubits
             found.extend(interaction(a, b, 0.0, True))
         else:
@@ -163,7 +167,15 @@ def _by_cnot(a: cirq.Qid, b: cirq.Qid, t: Any, swapped: bool) -> Iterator[cirq.O
 
 
 def _by_cz(a: cirq.Qid, b: cirq.Qid, t: Any, swapped: bool) -> Iterator[cirq.Operation]:
-    for operation in _by_cnot(a, b, t, swapped):
+    parts: Iterable[cirq.Operation] = _by_cnot(a, b, t, swapped)
+    if not cirq.is_parameterized(t) and abs(t % 1 - 0.5) < _ATOL:
+        # CZ, or CZ and SWAP, between powers of Z.
+        parts = [cirq.H(a), cirq.CNOT(a, b), cirq.CNOT(b, a), cirq.H(b)]
+        parts = [*(parts if swapped else [cirq.CZ(a, b)]), cirq.Z(a) ** t, cirq.Z(b) ** t]
+    elif not cirq.is_parameterized(t) and abs((t + 0.5) % 1 - 0.5) < _ATOL:
+        swap = [cirq.CNOT(a, b), cirq.CNOT(b, a), cirq.CNOT(a, b)]
+        parts = [*(swap if swapped else []), cirq.Z(a) ** t, cirq.Z(b) ** t]
+    for operation in parts:
         if operation.gate == cirq.CNOT:
             target = operation.qubits[1]
             yield from (cirq.H(target), cirq.CZ(a, b), cirq.H(target))
@@ -218,11 +230,32 @@ def _by_sqrt_iswap(gate: cirq.Gate) -> Interaction:
             yield from _x_power(a, angle)
         yield cirq.X(b) ** 0.5
 
-    return _by_two(core, 1 / 2, lambda a, b: [cirq.ISWAP(a, b), cirq.Z(a), cirq.Z(b)])
+    def swap(a: cirq.Qid, b: cirq.Qid) -> Iterator[cirq.Operation]:
+        yield from (gate(a, b), gate(a, b))
+        if gate == cirq.SQRT_ISWAP:
+            yield from cirq.Z.on_each(a, b)
+
+    two = _by_two(core, 1 / 2, swap)
+
+    def interaction(a: cirq.Qid, b: cirq.Qid, t: Any, swapped: bool) -> Iterator[cirq.Operation]:
+        if not swapped or t != 0:
+            yield from two(a, b, t, swapped)
+            return
+        # √iSWAP is made of XX and YY: with X, Y and Z turned into each other, three are a SWAP.
+        for _ in range(3):
+            yield gate(a, b)
+            yield from ((cirq.X**0.5)(qubit) for qubit in (a, b))
+            yield from ((cirq.Z**0.5)(qubit) for qubit in (a, b))
+
+    return interaction
 
 
 def _sqrt_iswap_angles(t: sympy.Expr) -> tuple[Any, Any]:
     """Return φ and ξ in half turns."""
+    number = evaluated(t)
+    if not cirq.is_parameterized(number) and abs(abs(number) - 0.5) < _ATOL:
+        # CZ, where a square root would make much of a rounding error.
+        return -number, -number
     with sympy.evaluate(False):
         u = -sympy.pi * t / 2
         # By atan2, because rounding can take a sine beyond 1; the square root of |cos 2u|.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cirq
 
@@ -75,6 +76,7 @@ def route(operations: Iterable[cirq.Operation], graph: Graph, places: Places) ->
 
 def best_route(
     operations: Iterable[cirq.Operation],
+    logical: Sequence[cirq.Qid],
     graph: Graph,
     regions: Iterable[Sequence[cirq.Qid]],
     pair_cost: PairCost,
@@ -88,10 +90,12 @@ def best_route(
     ----------
     operations : iterable of cirq.Operation
         On at most two qubits.
+    logical : sequence of cirq.Qid
+        The qubits to be placed: those that operations act on, and others.
     graph : networkx.Graph
         The device's qubits and edges.
     regions : iterable of sequences of cirq.Qid
-        Connected, with as many qubits as the operations act on.
+        Connected, with as many qubits as there are to be placed.
     pair_cost : callable
         The cost of a two-qubit gate on a pair.
     """
@@ -102,6 +106,9 @@ def best_route(
     for region in regions:
         part = graph.subgraph(region)
         places = cirq.LineInitialMapper(part).initial_mapping(blocks)
+        idle = [qubit for qubit in logical if qubit not in places]
+        free = [qubit for qubit in region if qubit not in set(places.values())]
+        places |= dict(zip(idle, free, strict=True))
         starts.append((_routed(blocks, part, places).cost(pair_cost), part, places))
     starts.sort(key=lambda start: start[0])
     found = (_search(blocks, *start[1:], pair_cost, effort) for start in starts[:SEARCH_REGIONS])
@@ -135,9 +142,18 @@ def _blocks(operations: Iterable[cirq.Operation]) -> cirq.Circuit:
     return cirq.merge_operations_to_circuit_op(cirq.Circuit(operations), on_one_pair)
 
 
+class _Router(cirq.RouteCQC):
+    """Cirq's router, which fails by itself where no two SWAPs fit beside each other."""
+
+    @classmethod
+    def _choose_optimal_swap(cls, *args: Any) -> Any:
+        *_, candidates = args
+        return super()._choose_optimal_swap(*args) if candidates else None
+
+
 def _routed(circuit: cirq.Circuit, graph: Graph, places: Places) -> Routed:
     mapper = cirq.HardCodedInitialMapper(places)
-    routed, _, moved = cirq.RouteCQC(graph).route_circuit(
+    routed, _, moved = _Router(graph).route_circuit(
         circuit, initial_mapper=mapper, tag_inserted_swaps=True
     )
     operations = tuple(routed.all_operations())

@@ -159,8 +159,7 @@ def test_noise_has_no_inverse_but_two_copies():
     angles = feature_map.angles(np.array([[0.3], [1.1]]))
     chances = probabilities(measured.program, measured.values(angles[:1], angles[1:]))
     rho, sigma = (
-        cirq.final_density_matrix(feature_map.resolve([x]), dtype=np.complex128)
-        for x in (0.3, 1.1)
+        cirq.final_density_matrix(feature_map.resolve([x]), dtype=np.complex128) for x in (0.3, 1.1)
     )
     assert chances[0] @ [1, 1, 1, -1] == pytest.approx(np.trace(rho @ sigma).real, abs=1e-12)
 
