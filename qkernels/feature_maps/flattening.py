@@ -283,7 +283,8 @@ def substitute(
     Returns
     -------
     cirq.FrozenCircuit
-        The circuit with the same moments.
+        The circuit with the same moments, whose operations are in the order of their qubits, so
+        that equal circuits are seen in one order.
     """
     angles, phases = _Substitution(angle), _Substitution(phase)
 
@@ -292,7 +293,8 @@ def substitute(
             return operation
         return cirq.resolve_parameters(operation, phases if is_global_phase(operation) else angles)
 
-    return cirq.FrozenCircuit(cirq.Moment.from_ops(*map(exchange, moment)) for moment in circuit)
+    ordered = (sorted(moment, key=lambda operation: sorted(operation.qubits)) for moment in circuit)
+    return cirq.FrozenCircuit(cirq.Moment.from_ops(*map(exchange, moment)) for moment in ordered)
 
 
 def is_global_phase(operation: cirq.Operation) -> bool:
