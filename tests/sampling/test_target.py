@@ -273,16 +273,6 @@ def test_qubits_far_apart_are_kept_too():
     check_same_statistics(compiled, circuit, {"x": 0.8})
 
 
-def test_a_star_has_no_room_for_two_swaps_at_once():
-    device = cirq.testing.construct_grid_device(3, 3)
-    star = [cirq.GridQubit(*place) for place in ((0, 1), (1, 0), (1, 1), (1, 2), (2, 1))]
-    circuit = inversion(zz(5))
-    target = Target(CZ, device, star)
-    compiled = target.compile(circuit)
-    check_native(compiled, target)
-    check_same_statistics(compiled, circuit, at(names(circuit), 0.3))
-
-
 def test_named_qubits_are_used():
     region = [cirq.GridQubit(0, k) for k in (1, 2, 3)]
     assert Target(CZ, line(5), region).compile(inversion(zz(3))).all_qubits() == set(region)

@@ -212,3 +212,14 @@ def test_a_swap_beside_a_gate_on_its_pair_costs_less():
     alone = route([cirq.SWAP(a, b)], graph, places)
     assert alone.cost(flat_cost) == 3
     assert route([cirq.CZ(a, b), cirq.H(a), cirq.SWAP(a, b)], graph, places).cost(flat_cost) == 2
+
+
+def test_a_star_has_no_room_for_two_swaps_at_once():
+    star = GRID.subgraph([q(0, 1), q(1, 0), q(1, 1), q(1, 2), q(2, 1)])
+    places = dict(zip(LOGICAL, [q(0, 1), q(1, 0), q(1, 2), q(2, 1), q(1, 1)], strict=False))
+    a, b, c, d, _ = places
+    operations = [cirq.CZ(a, b), cirq.CZ(c, d), cirq.CZ(a, c), cirq.CZ(b, d)] * 6
+    routed = route(operations, star, places)
+    gates = [op for op in unrolled(routed.operations) if op.gate == cirq.CZ]
+    assert len(gates) == len(operations)
+    assert all(op.qubits in star.edges for op in unrolled(routed.operations))
