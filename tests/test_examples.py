@@ -200,7 +200,7 @@ def test_noisy_processor(run, tmp_path):
 def test_remaining_noise(run, tmp_path):
     pytest.importorskip("cirq_google")
     printed = run("remaining_noise", "--lines", "0")
-    rows = re.findall(r"^(.*?) +(0\.\d{4} .*)$", printed, re.MULTILINE)
+    rows = re.findall(r"^(.*?)((?: +0\.\d{4}){3})$", printed, re.MULTILINE)
     found = {name.strip(): numbers(row) for name, row in rows}
     assert len(found) == 7
     for name, (raw, corrected, chance) in found.items():
