@@ -55,6 +55,13 @@ CREATE TABLE counts (
     outcomes BLOB NOT NULL, numbers BLOB NOT NULL, PRIMARY KEY (point, submission)
 ) WITHOUT ROWID;
 """
+# Of each connection. In `wanted` a question lists the keys of the points that it is about.
+_SETTINGS = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA temp_store = MEMORY",
+    "CREATE TEMP TABLE wanted (place INTEGER PRIMARY KEY, key BLOB NOT NULL)",
+)
 
 
 class Database:
@@ -236,25 +243,33 @@ if hasattr(os, "register_at_fork"):
 
 def _connect(path: Path | None, *, is_checked: bool = False) -> sqlite3.Connection:
     """Connect to a file that is a ledger, or becomes one."""
-    connection = sqlite3.connect(
-        ":memory:" if path is None else path,
-        timeout=_BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
-        if not is_checked:
-            _prepare(connection, path)
-    except BaseException as error:
-        connection.close()
-        if isinstance(error, sqlite3.OperationalError):
-            raise OSError(f"cannot open the ledger {path}: {error}") from error
-        if isinstance(error, sqlite3.DatabaseError):
-            raise ValueError(f"expected a ledger, got {path}: {error}") from error
-        raise
+    with _explained(path):
+        connection = sqlite3.connect(
+            ":memory:" if path is None else path,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            for statement in _SETTINGS:
+                connection.execute(statement)
+            if not is_checked:
+                _prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
     return connection
+
+
+@contextmanager
+def _explained(path: Path | None) -> Iterator[None]:
+    """Say of which file SQLite complains."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise OSError(f"cannot open the ledger {path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise ValueError(f"expected a ledger, got {path}: {error}") from error
 
 
 def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:

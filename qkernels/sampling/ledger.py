@@ -422,9 +422,6 @@ def _spent(database: sqlite3.Connection) -> tuple[int, float]:
 
 def _select(database: sqlite3.Connection, keys: Sequence[bytes]) -> None:
     """Fill a table of this connection with the keys that are asked for."""
-    database.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS wanted (place INTEGER PRIMARY KEY, key BLOB NOT NULL)"
-    )
     database.execute("DELETE FROM wanted")
     database.executemany("INSERT INTO wanted VALUES (?, ?)", enumerate(keys))
 
