@@ -54,7 +54,7 @@ def answer(values, repetitions):
 
 
 def values_of(sweep):
-    return [tuple(r.param_dict[name] for name in PROGRAM.symbols) for r in sweep]
+    return [tuple(resolver.param_dict.values()) for resolver in sweep]
 
 
 class Service:
