@@ -275,6 +275,7 @@ class Ledger:
         BudgetExceeded
             If it would be more.
         """
+        owner = self._database.owner
         with self._database.transaction() as database:
             held = _holdings(database, keys)
             lacking = np.flatnonzero(wanted - held.asked - held.coming == repetitions).tolist()
@@ -293,7 +294,7 @@ class Ledger:
                 "VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?)",
                 (
                     *(token, kept, backend, repetitions, len(chosen), price[1]),
-                    *(self._database.owner, _now(), _now(), f"cirq {cirq.__version__}"),
+                    *(owner, _now(), _now(), f"cirq {cirq.__version__}"),
                 ),
             ).lastrowid
             keep_points(database, chosen)
@@ -326,8 +327,8 @@ class Ledger:
         own : bool, default=False
             Whether this process takes it over.
         """
+        owner = self._database.owner if own else submission.owner
         with self._database.transaction() as database:
-            owner = self._database.owner if own else submission.owner
             changed = database.execute(
                 "UPDATE submissions SET state = ?, reference = coalesce(?, reference), "
                 "message = coalesce(?, message), calibration = coalesce(?, calibration), "
