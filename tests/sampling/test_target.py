@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from qkernels.feature_maps import hardware_efficient, zz
 from qkernels.sampling.target import Target
-from qkernels.sampling.target_qubits import is_connected, read_errors
+from qkernels.sampling.target.qubits import is_connected, read_errors
 from tests.random_circuits import GATES, feature_maps, points
 from tests.sampling.target_circuits import (
     at,

@@ -1,4 +1,4 @@
-"""`qkernels.sampling.target_decomposition`: the same states, by gates that are counted by hand."""
+"""`qkernels.sampling.target.decomposition`: the same states, by gates that are counted by hand."""
 
 import cirq
 import numpy as np
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qkernels.feature_maps.flattening import unroll
-from qkernels.sampling.target_decomposition import (
+from qkernels.sampling.target.decomposition import (
     gathered,
     is_diagonal,
     is_primitive,

@@ -1,4 +1,4 @@
-"""`target_gates` and `target_interactions`: the same probabilities, by the fewest native gates."""
+"""`target.gates` and `target.interactions`: the same probabilities, by the fewest native gates."""
 
 import cirq
 import numpy as np
@@ -7,7 +7,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qkernels.sampling.target_gates import converted, merged
+from qkernels.sampling.target.gates import converted, merged
 from tests.sampling.target_circuits import resolved
 
 cirq_google = pytest.importorskip("cirq_google")

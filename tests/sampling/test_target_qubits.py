@@ -1,4 +1,4 @@
-"""`target_qubits` and `target_routing`: errors by hand, and regions by trying all of them."""
+"""`target.qubits` and `target.routing`: errors by hand, and regions by trying all of them."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ import cirq
 import numpy as np
 import pytest
 
-from qkernels.sampling.target_qubits import (
+from qkernels.sampling.target.qubits import (
     Errors,
     best_regions,
     connected_region,
@@ -16,7 +16,7 @@ from qkernels.sampling.target_qubits import (
     measured_gate,
     read_errors,
 )
-from qkernels.sampling.target_routing import best_route, route, unrolled
+from qkernels.sampling.target.routing import best_route, route, unrolled
 
 GRID = cirq.testing.construct_grid_device(3, 4).metadata.nx_graph
 QUBITS = sorted(GRID)

@@ -3,7 +3,7 @@
 What lives here: a rule for each family of gates with symbols, which writes it as a constant change
 of basis and rotations about products of Z, and the gathering of what commutes. Only `Z**t` and
 `ZZ**t` hold symbols afterwards. Which gates a device has, and where its qubits are, is the business
-of `target_gates` and `target_routing`.
+of `gates` and `routing`.
 
 A rotation is exp(-iπ/2 Σ_S c_S Z_S), with Z_S the product of Z on a set S of qubits; Z**t has
 c = t on its qubit, and the empty set holds the global phase, which a control makes visible.

@@ -1,8 +1,7 @@
 """Compilation for a device: a symbolic circuit in, the same circuit in native gates out, once.
 
 What lives here: `Target`, what is refused, and the order of the steps. What gates are made of is
-in `target_decomposition` and `target_gates`, which qubits are used in `target_qubits` and
-`target_routing`.
+in `decomposition` and `gates`, which qubits are used in `qubits` and `routing`.
 
 A circuit is compiled with its symbols, so that all points share one circuit: compiled point by
 point, U(x)† U(x) would be empty, the depth a function of the data, and the diagonal of a Gram
@@ -27,9 +26,9 @@ from qkernels.feature_maps.flattening import (
     unroll,
     without_measurements,
 )
-from qkernels.sampling.target_decomposition import gathered, is_primitive, primitives
-from qkernels.sampling.target_gates import converted, decoupled
-from qkernels.sampling.target_qubits import (
+from qkernels.sampling.target.decomposition import gathered, is_primitive, primitives
+from qkernels.sampling.target.gates import converted, decoupled
+from qkernels.sampling.target.qubits import (
     Calibration,
     Graph,
     best_regions,
@@ -38,7 +37,7 @@ from qkernels.sampling.target_qubits import (
     measured_gate,
     read_errors,
 )
-from qkernels.sampling.target_routing import Places, Routed, best_route, route, unrolled
+from qkernels.sampling.target.routing import Places, Routed, best_route, route, unrolled
 
 # On how many regions a circuit is routed to see which of them suits it.
 N_REGIONS = 32

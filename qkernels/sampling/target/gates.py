@@ -1,7 +1,7 @@
 """From constant gates, Z^t and ZZ^t to the gates that a device has.
 
 What lives here: the call of Cirq's transformer for what is constant, and the merging of one-qubit
-gates, whether or not they hold symbols. Two-qubit gates that do are made in `target_interactions`.
+gates, whether or not they hold symbols. Two-qubit gates that do are made in `interactions`.
 
 A run of one-qubit gates is a product of constants and powers of Z. Each constant that is not
 diagonal is X^½ between powers of Z, once or twice, and every two X^½ in the run cost one native
@@ -19,8 +19,8 @@ import cirq
 import numpy as np
 import sympy
 
-from qkernels.sampling.target_decomposition import is_diagonal, sum_of_turns
-from qkernels.sampling.target_interactions import without_interactions
+from qkernels.sampling.target.decomposition import is_diagonal, sum_of_turns
+from qkernels.sampling.target.interactions import without_interactions
 
 _ATOL = 1e-9
 # The last digits may differ between machines.

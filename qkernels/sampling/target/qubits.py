@@ -2,7 +2,7 @@
 
 What lives here: the errors in a calibration's metrics, the fidelity that they predict for a region,
 and the search for the region where it is highest. Which logical qubit goes where in the region is
-the business of `target_routing`.
+the business of `routing`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How ZZ^t, and ZZ^t with a SWAP, are made of a gate set's own two-qubit gate.
 
 What lives here: which gate that is, one function for each kind of it, and the moving of SWAPs to
-where they cost least. One-qubit gates stay as they are, to be merged by `target_gates`.
+where they cost least. One-qubit gates stay as they are, to be merged by `gates`.
 
 CZ, CNOT and SWAP are written exactly, too: Cirq's numeric decomposition of them is not unique, and
 may be another one on another machine.

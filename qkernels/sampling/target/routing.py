@@ -2,7 +2,7 @@
 
 What lives here: the call of `cirq.RouteCQC`, which has no randomness once the placement is given,
 and the search for the placement that needs the cheapest gates. Which region of a device is used is
-the business of `target_qubits` and `target`.
+the business of `qubits` and `target`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import cirq
 
-from qkernels.sampling.target_qubits import Graph
+from qkernels.sampling.target.qubits import Graph
 
 # In how many regions placements are improved, and how many two-qubit gates are routed for that.
 SEARCH_REGIONS = 4
