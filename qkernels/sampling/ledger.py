@@ -55,10 +55,14 @@ class Ledger:
 
     Raises
     ------
+    TypeError
+        If `path` is not a path.
     ValueError
         If the file is not a ledger, is damaged, or was written by another version.
     FileNotFoundError
         If its folder does not exist.
+    IsADirectoryError
+        If it is a folder.
 
     Examples
     --------
@@ -70,7 +74,7 @@ class Ledger:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self.path = None if path is None else Path(path).resolve()
+        self.path = None if path is None else _file(path)
         self._name = open_database(self.path).name
 
     @property
@@ -398,6 +402,15 @@ class Ledger:
             found = database.execute("SELECT json FROM feature_maps WHERE digest = ?", (digest,))
             row = found.fetchone()
         return row[0] if row else None
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path: expected None or the path of a file, got {path!r}")
+    found = Path(path).resolve()
+    if found.is_dir():
+        raise IsADirectoryError(f"path: expected the path of a file, got {path!r}, a folder")
+    return found
 
 
 def _restored(path: Path | None, name: str) -> Ledger:

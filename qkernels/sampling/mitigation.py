@@ -104,9 +104,13 @@ class Readout:
 class BitFlipTolerance:
     """Count outcomes with at most h ones as 0ⁿ: a fidelity that forgives h flipped bits.
 
-    This changes what a fidelity means: P(|b| ≤ h) is above P(0ⁿ) without any noise as well, and
-    differs between U(y)†U(x) and U(x)†U(y). It keeps the kernel of wide circuits from vanishing.
-    With h = 0 nothing is changed, with h = n_bits the kernel is 1.
+    This changes what a fidelity means: P(|b| ≤ h) is above P(0ⁿ) without any noise as well. It
+    keeps the kernel of wide circuits from vanishing. With h = 0 nothing is changed, with
+    h = n_bits the kernel is 1.
+
+    It also differs between U(y)†U(x) and U(x)†U(y). Of each pair one of them is measured, by the
+    order of the points' angles, wherever the pair occurs; so the matrix is symmetric, and training
+    and test entries agree.
 
     Parameters
     ----------

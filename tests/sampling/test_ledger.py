@@ -4,6 +4,7 @@ import copy
 import os
 import sqlite3
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,9 +155,18 @@ def test_files_that_may_not_be_written(filled):
         Child(as_nobody).result()
 
 
-def test_a_folder_is_no_ledger(tmp_path):
-    with pytest.raises(OSError, match=r"cannot open the ledger .*: unable to open database file"):
-        Ledger(tmp_path)
+@pytest.mark.parametrize("folder", ["", ".", Path("/")])
+def test_a_folder_is_no_ledger(folder):
+    with pytest.raises(
+        IsADirectoryError, match=r"^path: expected the path of a file, got .*, a fo"
+    ):
+        Ledger(folder)
+
+
+@pytest.mark.parametrize("path", [5, True, b"ledger.db", ["ledger.db"]])
+def test_what_is_no_path_is_no_ledger(path):
+    with pytest.raises(TypeError, match=r"^path: expected None or the path of a file, got "):
+        Ledger(path)
 
 
 def test_a_ledger_that_is_deleted(path):
