@@ -18,7 +18,7 @@ import numpy as np
 from qkernels.evaluators.observables import estimated_words, read_words
 from qkernels.evaluators.points import PreparedPoints, prepared_points, restored_points
 from qkernels.feature_maps import FeatureMap
-from qkernels.feature_maps.validation import real_array, typed
+from qkernels.feature_maps.validation import integer, real_array, typed
 from qkernels.memory import require_memory
 from qkernels.sampling.backends import Offline, as_backend, identity_of
 from qkernels.sampling.budget import Budget
@@ -43,6 +43,7 @@ from qkernels.sampling.mitigation import (
 from qkernels.sampling.requests import (
     GramRequest,
     Request,
+    Source,
     TomographyRequest,
     request_diagonal,
     request_fidelities,
@@ -126,20 +127,18 @@ class SamplerEvaluator:
         random_state: int | None = None,
         verbose: int = 0,
     ) -> None:
-        self.repetitions = _count("repetitions", repetitions)
+        self.repetitions = integer(repetitions, "repetitions", 1)
         self.estimator = _choice("estimator", estimator, tuple(_CIRCUITS))
         self.diagonal = _choice("diagonal", diagonal, _DIAGONALS)
         self.mitigation = _checked_mitigation(mitigation)
-        if target is not None and not isinstance(target, Target):
-            raise TypeError(f"target: expected None or a Target, got {target!r}")
-        self.target = target
+        self.target = _instance("target", target, Target)
         self.points_per_chunk = (
-            None if points_per_chunk is None else _count("points_per_chunk", points_per_chunk)
+            None if points_per_chunk is None else integer(points_per_chunk, "points_per_chunk", 1)
         )
         self.random_state = (
-            None if random_state is None else _count("random_state", random_state, 0)
+            None if random_state is None else integer(random_state, "random_state", 0)
         )
-        self.budget = _checked_budget(budget)
+        self.budget = _instance("budget", budget, Budget)
         self.verbose = verbose
         self.backend = None if backend is None else as_backend(backend)
         if self.diagonal == "one" and any(isinstance(m, Depolarizing) for m in self.mitigation):
@@ -149,13 +148,14 @@ class SamplerEvaluator:
         if ledger is not None and not isinstance(ledger, Ledger | str | os.PathLike):
             raise TypeError(f"ledger: expected None, a path or a Ledger, got {ledger!r}")
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+        self.source: Source | None = None
 
     # -- Values
 
     def _key(self) -> tuple:
         return (
             *(self.repetitions, self.estimator, self.diagonal, self.mitigation, self.target),
-            *(self.ledger, self.budget, self.points_per_chunk, self.random_state),
+            *(self.ledger, self.budget, self.points_per_chunk, self.random_state, self.source),
             None if self.backend is None else identity_of(self.backend),
         )
 
@@ -191,10 +191,11 @@ class SamplerEvaluator:
         backend = None if self.backend is None else identity_of(self.backend)
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         calibration = None if self.target is None else self.target.calibration
-        return f"sampler-1:{self.ledger.name}:{backend}, {arguments}, calibration={calibration!r}"
+        text = f"sampler-1:{self.ledger.name}:{backend}, {arguments}, calibration={calibration!r}"
+        return text if self.source is None else f"{text}, source={self.source!r}"
 
     def replace(self, **changes: Any) -> SamplerEvaluator:
-        """Return an evaluator with some arguments changed; it shares the ledger.
+        """Return an evaluator with some arguments changed; it shares ledger and source.
 
         Parameters
         ----------
@@ -202,7 +203,18 @@ class SamplerEvaluator:
             Arguments of the constructor.
         """
         names = inspect.signature(SamplerEvaluator).parameters
-        return SamplerEvaluator(**{name: getattr(self, name) for name in names} | changes)
+        changed = SamplerEvaluator(**{name: getattr(self, name) for name in names} | changes)
+        changed.source = self.source
+        return changed
+
+    def with_source(self, source: Source | None) -> SamplerEvaluator:
+        """Return an evaluator whose counts come from elsewhere; None stands for buying them.
+
+        A source is a callable: from a Request to a list with the Counts of each of its points.
+        """
+        changed = self.replace()
+        changed.source = source
+        return changed
 
     # -- The protocol
 
@@ -436,7 +448,9 @@ class SamplerEvaluator:
         self.execution.resolve(submission, action, reference)
 
     def _acquire(self, request: Request) -> list[Counts]:
-        """Return the counts of all points, buying what is missing."""
+        """Return the counts of all points; without a source, what is missing is bought."""
+        if self.source is not None:
+            return self.source(request)
         if not self.is_offline:
             self.execution.buy(request)
         return read_counts(self.ledger, request, self.identity(request))
@@ -465,13 +479,6 @@ class SamplerEvaluator:
         return found[0] if found else "any backend"
 
 
-def _count(name: str, value: Any, least: int = 1) -> int:
-    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_integer or value < least:
-        raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
-    return int(value)
-
-
 def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError(f"{name}: expected one of {list(allowed)}, got {value!r}")
@@ -485,7 +492,7 @@ def _checked_mitigation(mitigation: Any) -> tuple[Mitigation, ...]:
     return tuple(mitigation)
 
 
-def _checked_budget(budget: Any) -> Budget | None:
-    if budget is not None and not isinstance(budget, Budget):
-        raise TypeError(f"budget: expected None or a Budget, got {budget!r}")
-    return budget
+def _instance(name: str, value: Any, kind: type) -> Any:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{name}: expected None or a {kind.__name__}, got {value!r}")
+    return value

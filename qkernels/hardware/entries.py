@@ -7,12 +7,14 @@ points there are is decided by the evaluator.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from qkernels.hardware.measurement import Measurement
-from qkernels.hardware.recording import Recorder
+from qkernels.hardware.recording import recorded
 from qkernels.kernels import FidelityKernel, ProjectedKernel
+from qkernels.kernels.embedding import Embedding
 from qkernels.sampling.requests import Request
 
 
@@ -44,11 +46,10 @@ def _by_request(plan: Measurement, entries: np.ndarray) -> Iterator[tuple[Reques
     if isinstance(plan.kernel, FidelityKernel):
         yield _of_pairs(plan, entries)
     elif isinstance(plan.kernel, ProjectedKernel):
-        recorder = Recorder.of(plan.kernel, plan.points)
-        for axis, wanted in zip((1, 0), recorder.tomography, strict=False):
-            numbers = np.zeros(len(wanted.request))
-            np.maximum.at(numbers, wanted.rows, entries.max(axis=axis)[:, np.newaxis])
-            yield wanted.request, numbers
+        requests = recorded(plan.kernel, plan.points)
+        # Of observables without letters none is measured.
+        for P, axis, request in zip(plan.points, (1, 0), requests, strict=False):
+            yield request, _of_states(plan.kernel, P, entries.max(axis=axis), request)
     else:
         for request in plan.requests:
             yield request, np.full(len(request), entries.max())
@@ -63,3 +64,15 @@ def _of_pairs(plan: Measurement, entries: np.ndarray) -> tuple[Request, np.ndarr
         if own is not None:
             np.maximum.at(numbers, own, entries.max(axis=axis))
     return gram.request, numbers
+
+
+def _of_states(
+    kernel: ProjectedKernel, P: np.ndarray, numbers: np.ndarray, request: Request
+) -> np.ndarray:
+    """Return, for each point of a request, the largest number of the rows of P it is a state of."""
+    prepared: Any = Embedding.of(kernel, P).states(P)
+    states = {angles.tobytes(): state for state, angles in enumerate(request.first)}
+    rows = [states[angles.tobytes()] for angles in prepared.angles + 0.0]
+    found = np.zeros(len(request.first))
+    np.maximum.at(found, rows, numbers)
+    return found[request.pairs[:, 0]]

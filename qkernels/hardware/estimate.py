@@ -19,10 +19,9 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import SamplerEvaluator
 from qkernels.hardware.measurement import Measurement
-from qkernels.hardware.recording import Recorder, merged, with_evaluator
+from qkernels.hardware.recording import merged, recorded, with_evaluator
 from qkernels.kernels import FidelityKernel, ProjectedKernel
 from qkernels.kernels.projected import estimated
-from qkernels.sampling.backends import Offline
 from qkernels.sampling.counts import Counts
 from qkernels.sampling.execution import read_counts
 from qkernels.sampling.mitigation import Mitigation
@@ -68,7 +67,7 @@ class Estimate:
         self._plan = replace(plan, kernel=with_evaluator(plan.kernel, evaluator))
         self.mitigation = evaluator.mitigation
         check_columns(self._plan)
-        needed = merged(Recorder.of(self._plan.kernel, plan.points).requests)
+        needed = merged(recorded(self._plan.kernel, plan.points))
         self._identity = plan.evaluator.identity(needed[0])
         self._counts = {
             key: counts
@@ -157,8 +156,7 @@ class Estimate:
         """
         seed = fresh_seed(random_state)
         for sample in range(n_samples):
-            evaluator = _Held(self._evaluator(self.mitigation), self._counts, (seed, sample))
-            kernel = with_evaluator(self._plan.kernel, evaluator)
+            kernel = self._kernel(self.mitigation, (seed, sample))
             yield self._padded(kernel(*self._plan.points))
 
     def __repr__(self) -> str:
@@ -166,14 +164,16 @@ class Estimate:
 
     # -- How
 
-    def _evaluator(self, mitigation: Sequence[Mitigation]) -> SamplerEvaluator:
-        offline = Offline(self._identity)
-        return self._plan.evaluator.replace(backend=offline, budget=None, mitigation=mitigation)
+    def _evaluator(
+        self, mitigation: Sequence[Mitigation], sample: tuple[int, int] | None = None
+    ) -> SamplerEvaluator:
+        held = _Held(self._counts, self._identity, sample)
+        return self._plan.evaluator.replace(mitigation=mitigation).with_source(held)
 
-    def _kernel(self, mitigation: Sequence[Mitigation]) -> Kernel:
-        return with_evaluator(
-            self._plan.kernel, _Held(self._evaluator(mitigation), self._counts, None)
-        )
+    def _kernel(
+        self, mitigation: Sequence[Mitigation], sample: tuple[int, int] | None = None
+    ) -> Kernel:
+        return with_evaluator(self._plan.kernel, self._evaluator(mitigation, sample))
 
     def _matrix(self, mitigation: Sequence[Mitigation]) -> np.ndarray:
         return self._kernel(mitigation)(*self._plan.points)
@@ -203,9 +203,8 @@ class Estimate:
 
     def _interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(self._plan.kernel, FidelityKernel):
-            held = _Held(self._evaluator(self.mitigation), self._counts, None)
             prepared: list[Any] = [self._plan.kernel.prepare(P) for P in self._plan.points]
-            return held.estimate(*prepared).interval(level)
+            return self._evaluator(self.mitigation).estimate(*prepared).interval(level)
         if self._has_formula:
             return self._projected_interval(level)
         # The basic bootstrap: what the samples are to the estimate, the estimate is to the truth.
@@ -260,29 +259,25 @@ def check_columns(plan: Measurement) -> None:
             )
 
 
-class _Held(SamplerEvaluator):
-    """An evaluator that answers with counts it holds, or with a bootstrap sample of them.
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """A source of counts that are at hand, or of a bootstrap sample of them.
 
     A point's sample is drawn from a seed, the sample's number and the point's key.
     """
 
-    def __init__(
-        self,
-        evaluator: SamplerEvaluator,
-        counts: Mapping[bytes, Counts],
-        sample: tuple[Any, int] | None,
-    ) -> None:
-        self.__dict__ |= evaluator.__getstate__()
-        self._counts, self._sample = counts, sample
+    counts: Mapping[bytes, Counts]
+    identity: str
+    sample: tuple[int, int] | None
 
-    def _acquire(self, request: Request) -> list[Counts]:
-        return [self._of(key) for key in request.keys(self.identity(request))]
+    def __call__(self, request: Request) -> list[Counts]:
+        return [self._of(key) for key in request.keys(self.identity)]
 
     def _of(self, key: bytes) -> Counts:
-        if self._sample is None:
-            return self._counts[key]
-        generator = np.random.default_rng([*self._sample, int.from_bytes(key[:8], "big")])
-        return self._counts[key].resampled(generator)
+        if self.sample is None:
+            return self.counts[key]
+        generator = np.random.default_rng([*self.sample, int.from_bytes(key[:8], "big")])
+        return self.counts[key].resampled(generator)
 
 
 def fresh_seed(random_state: int | None) -> int:

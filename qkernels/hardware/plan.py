@@ -18,7 +18,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from qkernels.hardware.allocation import allocated
 from qkernels.hardware.estimate import check_columns
 from qkernels.hardware.measurement import Measurement
-from qkernels.hardware.recording import Recorder, merged, sampler_of, with_evaluator
+from qkernels.hardware.recording import merged, recorded, sampler_of, with_evaluator
 from qkernels.hardware.run import Run
 from qkernels.hardware.summary import PlanSummary, summarize
 from qkernels.kernels.embedding import check_points
@@ -236,7 +236,7 @@ def plan(kernel: Kernel, X: Any, Y: Any = None) -> Plan:
     """
     sampler_of(kernel)
     points = check_points(X, Y, owner=type(kernel).__name__)
-    return Plan(kernel, points, merged(Recorder.of(kernel, points).requests))
+    return Plan(kernel, points, merged(recorded(kernel, points)))
 
 
 def plan_prediction(

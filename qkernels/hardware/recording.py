@@ -15,7 +15,7 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import Evaluator, SamplerEvaluator
 from qkernels.sampling.counts import Counts
-from qkernels.sampling.requests import Request, TomographyRequest
+from qkernels.sampling.requests import Request
 
 
 def sampler_of(kernel: Any) -> SamplerEvaluator:
@@ -46,38 +46,17 @@ def with_evaluator(kernel: Kernel, evaluator: Evaluator) -> Kernel:
     return copied.set_params(**dict.fromkeys(names, evaluator))
 
 
-class Recorder(SamplerEvaluator):
-    """An evaluator that writes down what it is asked for, and answers as if all were noiseless.
+def recorded(kernel: Kernel, points: Sequence[np.ndarray]) -> list[Request]:
+    """Return what a kernel's matrix asks for, in the order in which it does."""
+    requests: list[Request] = []
 
-    Attributes
-    ----------
-    requests : list of Request
-        What it would have measured, in the order in which it was asked.
-    tomography : list of TomographyRequest
-        Those of expectation values, with the place of each point.
-    """
-
-    def __init__(self, evaluator: SamplerEvaluator) -> None:
-        self.__dict__ |= evaluator.__getstate__()
-        self.requests: list[Request] = []
-        self.tomography: list[TomographyRequest] = []
-
-    @classmethod
-    def of(cls, kernel: Kernel, points: Sequence[np.ndarray]) -> Recorder:
-        """Return what a kernel's matrix asks for."""
-        recorder = cls(sampler_of(kernel))
-        with_evaluator(kernel, recorder)(*points)
-        return recorder
-
-    def tomography_request(self, *args: Any) -> TomographyRequest:
-        """Return the points that measure expectation values, and write them down."""
-        self.tomography.append(super().tomography_request(*args))
-        return self.tomography[-1]
-
-    def _acquire(self, request: Request) -> list[Counts]:
-        self.requests.append(request)
+    def noiseless(request: Request) -> list[Counts]:
+        requests.append(request)
         outcomes = np.zeros((1, request.measured.program.n_bits), dtype=bool)
         return [Counts(outcomes, np.array([int(r)])) for r in request.repetitions]
+
+    with_evaluator(kernel, sampler_of(kernel).with_source(noiseless))(*points)
+    return requests
 
 
 def merged(requests: Sequence[Request]) -> tuple[Request, ...]:

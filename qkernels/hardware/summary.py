@@ -15,7 +15,7 @@ import numpy as np
 
 from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
 from qkernels.hardware.measurement import Measurement
-from qkernels.hardware.recording import Recorder, merged, with_evaluator
+from qkernels.hardware.recording import merged, recorded, with_evaluator
 from qkernels.kernels import FidelityKernel
 from qkernels.sampling.requests import Request
 
@@ -145,8 +145,7 @@ def _costs(plan: Measurement, price: Price) -> Iterator[EstimatorCost]:
 
 def _requests_with(plan: Measurement, estimator: str) -> tuple[Request, ...]:
     evaluator: SamplerEvaluator = plan.evaluator.replace(estimator=estimator)
-    kernel = with_evaluator(plan.kernel, evaluator)
-    return merged(Recorder.of(kernel, plan.points).requests)
+    return merged(recorded(with_evaluator(plan.kernel, evaluator), plan.points))
 
 
 def _cost(

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import sympy
 
 from qkernels.expressions import ExpressionTable
 from qkernels.sampling.circuits import MeasuredMap, turns
+from qkernels.sampling.counts import Counts
 from qkernels.sampling.programs import Program
 from qkernels.sampling.settings import LETTERS
 
@@ -82,6 +83,10 @@ class Request:
         found = replace(self, repetitions=repetitions)
         found._keys.update(self._keys)
         return found
+
+
+# What has counts of all points of a request.
+Source: TypeAlias = Callable[[Request], list[Counts]]
 
 
 def request_points(program: Program, values: np.ndarray, repetitions: np.ndarray) -> Request:

@@ -353,12 +353,18 @@ def test_counts_of_several_backends_are_not_mixed(sampler):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"repetitions": 0}, "repetitions: expected an integer of at least 1, got 0"),
-        ({"repetitions": 2.5}, "repetitions: expected an integer of at least 1, got 2.5"),
-        ({"repetitions": True}, "repetitions: expected an integer of at least 1, got True"),
-        ({"repetitions": "many"}, "repetitions: expected an integer of at least 1, got 'many'"),
-        ({"points_per_chunk": 0}, "points_per_chunk: expected an integer of at least 1, got 0"),
-        ({"random_state": -1}, "random_state: expected an integer of at least 0, got -1"),
+        ({"repetitions": 0}, "expected repetitions to be an integer of at least 1, got 0"),
+        ({"repetitions": 2.5}, "expected repetitions to be an integer of at least 1, got 2.5"),
+        ({"repetitions": True}, "expected repetitions to be an integer of at least 1, got True"),
+        (
+            {"repetitions": "many"},
+            "expected repetitions to be an integer of at least 1, got 'many'",
+        ),
+        (
+            {"points_per_chunk": 0},
+            "expected points_per_chunk to be an integer of at least 1, got 0",
+        ),
+        ({"random_state": -1}, "expected random_state to be an integer of at least 0, got -1"),
         ({"estimator": "swap"}, "estimator: expected one of ['inversion', 'bell'], got 'swap'"),
         ({"diagonal": "ones"}, "diagonal: expected one of ['measure', 'one'], got 'ones'"),
         (

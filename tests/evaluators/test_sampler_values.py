@@ -18,6 +18,7 @@ from qkernels.evaluators import Evaluator, SampledEvaluator, SamplerEvaluator
 from qkernels.feature_maps import zz
 from qkernels.sampling.backends import Offline, SamplerBackend
 from qkernels.sampling.budget import Budget
+from qkernels.sampling.counts import Counts
 from qkernels.sampling.ledger import Ledger
 from qkernels.sampling.mitigation import BitFlipTolerance, Readout
 from qkernels.sampling.target import Target
@@ -116,6 +117,35 @@ def test_replace(changes):
     assert isinstance(second, SamplerEvaluator)
     with pytest.raises(TypeError, match="shots"):
         first.replace(shots=1)
+
+
+class Zeros:
+    """A source that has counted zeros only."""
+
+    def __call__(self, request):
+        outcomes = np.zeros((1, request.measured.program.n_bits), dtype=bool)
+        return [Counts(outcomes, np.array([n])) for n in request.repetitions]
+
+
+def test_counts_of_another_source():
+    sampler, source = ExactSampler(0), Zeros()
+    plain = evaluator(backend=sampler, ledger=None)
+    zeros = plain.with_source(source)
+    kernel = FidelityKernel(ring(2), evaluator=zeros)
+    np.testing.assert_array_equal(kernel(X), np.ones((4, 4)))
+    np.testing.assert_array_equal(kernel.diag(X), np.ones(4))
+    values = zeros.expectations(ring(2), X, observables=[cirq.Z(q) * 1 for q in ring(2).qubits])
+    np.testing.assert_array_equal(values, np.ones((4, 2)))
+    assert not sampler.points
+    assert not plain.ledger.submissions()
+    # Another source is another value, and stays with it.
+    assert plain != zeros != plain.with_source(Zeros())
+    assert plain.fingerprint() != zeros.fingerprint()
+    assert zeros == plain.with_source(source) == copy.deepcopy(zeros)
+    assert hash(zeros) == hash(plain.with_source(source))
+    assert zeros.replace(repetitions=7).source is source
+    assert isinstance(pickle.loads(pickle.dumps(zeros)).source, Zeros)
+    assert zeros.with_source(None) == plain
 
 
 def test_repr_shows_what_matters():
