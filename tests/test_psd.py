@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
@@ -17,6 +17,7 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from qkernels.psd import PSDRepair, clip, distance_to_psd, flip, nearest_correlation, shift
+from qkernels.psd.correlation import _Dual
 
 REPAIRS = {"clip": clip, "flip": flip, "nearest_correlation": nearest_correlation, "shift": shift}
 METHODS = pytest.mark.parametrize("method", REPAIRS)
@@ -155,13 +156,34 @@ def test_nearest_correlation_by_projections_with_the_correction_written_out():
 
 
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
-def test_momentum_saves_most_of_the_iterations():
-    """The projections alone take over 3000 here, and momentum without restarts over 2000."""
-    K = 30 * random_symmetric(20, 0)
-    assert lowest_eigenvalue(nearest_correlation(K, max_iterations=500)) >= -1e-13
+@pytest.mark.parametrize(
+    "K",
+    [30 * random_symmetric(20, 0), noisy_gram()[0], np.ones((40, 40)) + random_symmetric(40, 1)],
+    ids=["far", "noisy", "alike"],
+)
+def test_few_iterations_do(K):
+    """Projections in turn take thousands on the first."""
+    assert lowest_eigenvalue(nearest_correlation(K, max_iterations=15)) >= -1e-13
 
 
-@given(n=st.integers(1, 8), seed=SEEDS, iterations=st.sampled_from([1, 2, 2000]))
+@given(n=st.integers(1, 8), seed=SEEDS, scale=st.sampled_from([0.1, 1.0, 10.0]))
+def test_the_curvature_of_the_dual_is_the_slope_of_its_gradient(n, seed, scale):
+    K, random = scale * random_symmetric(n, seed), np.random.default_rng(seed)
+    shifts, direction = random.normal(size=(2, n))
+    dual, step = _Dual(K, shifts), 1e-6
+    ahead, behind = (_Dual(K, shifts + sign * step * direction) for sign in (1, -1))
+    # Where an eigenvalue passes 0 there is no slope.
+    assume(len(ahead._kept.T) == len(behind._kept.T))
+    slope = (ahead._gradient - behind._gradient) / (2 * step)
+    tolerance = 1e-5 * max(1, scale)
+    np.testing.assert_allclose(dual.curvature(direction), slope, atol=tolerance)
+    columns = np.array([dual.curvature(column) for column in np.eye(n)])
+    np.testing.assert_allclose(dual._curvature_diagonal(), np.diag(columns), atol=1e-12)
+    value_slope = (ahead._value - behind._value) / (2 * step)
+    assert dual._gradient @ direction == pytest.approx(value_slope, rel=1e-5, abs=tolerance)
+
+
+@given(n=st.integers(1, 8), seed=SEEDS, iterations=st.sampled_from([1, 2, 200]))
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_nearest_correlation_is_a_correlation_matrix_whenever_it_stops(n, seed, iterations):
     scales = 10.0 ** np.random.default_rng(seed).integers(-2, 3, size=(n, 1))
