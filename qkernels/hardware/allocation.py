@@ -1,7 +1,7 @@
 """Sharing out repetitions: more for the entries that a learner is sensitive to.
 
-What lives here: the shares of each point, and their rounding to a few levels, since one submission
-has one number of repetitions.
+What lives here: the weight of each point, and repetitions in proportion to weights, filled up above
+what the ledger holds; rounded to a few levels, since one submission has one number of repetitions.
 
 References
 ----------
@@ -12,6 +12,9 @@ the root is √(1 − K_ij²).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -32,26 +35,49 @@ METHODS = ("uniform", "svm", "ridge")
 # This share of all repetitions is shared out evenly, so that no entry is left to chance.
 _EVEN = 0.1
 _LEVEL = np.sqrt(2.0)
+# Halvings of the interval in which the level of the water is looked for.
+_HALVINGS = 60
+
+Rounding = Callable[[np.ndarray], np.ndarray]
 
 
 def allocated(
     plan: Measurement, total: int, y: Any, method: str, C: float, alpha: float
 ) -> tuple[Request, ...]:
     """Return the plan's requests with shares of so many repetitions; see `Plan.allocate`."""
-    n_points = sum(map(len, plan.requests))
     if method not in METHODS:
         raise ValueError(f"method: expected one of {list(METHODS)}, got {method!r}")
-    if isinstance(total, bool) or not isinstance(total, int | np.integer) or total < n_points:
-        raise ValueError(
-            f"total: expected at least one repetition for each of {n_points} points, got {total!r}"
-        )
+    held = np.concatenate([np.zeros(0, int), *(_held(plan, r) for r in plan.requests)])
+    _check_total(total, held)
     if method == "uniform":
-        return tuple(r.asking_for(np.full(len(r), total // n_points)) for r in plan.requests)
-    sensitivity = _sensitivity(plan, y, method, C, alpha)
-    (request,) = plan.requests
-    by_key = largest_by_point(plan, sensitivity)
-    weights = np.array([by_key[key] for key in request.keys("")])
-    return (request.asking_for(_shares(weights, int(total))),)
+        shares = filled(np.ones(len(held)), held, int(total), np.floor)
+    else:
+        weights = _weights(plan, _sensitivity(plan, y, method, C, alpha))
+        shares = filled(weights, held, int(total), rounded)
+    ends = np.cumsum([0, *map(len, plan.requests)])
+    return tuple(
+        request.asking_for(shares[start:end])
+        for request, (start, end) in zip(plan.requests, pairwise(ends), strict=True)
+    )
+
+
+def _held(plan: Measurement, request: Request) -> np.ndarray:
+    """Return the repetitions of each point that are in the ledger, or on their way."""
+    found = plan.evaluator.ledger.holdings(request.keys(plan.evaluator.identity(request)))
+    return found.asked + found.coming
+
+
+def _check_total(total: Any, held: np.ndarray) -> None:
+    least = int(np.maximum(held, 1).sum())
+    if isinstance(total, bool) or not isinstance(total, int | np.integer) or total < len(held):
+        raise ValueError(
+            f"total: expected at least one repetition for each of {len(held)} points, got {total!r}"
+        )
+    if total < least:
+        raise ValueError(
+            f"total: expected at least {least} repetitions, since the ledger has "
+            f"{int(held.sum())} already, which count, got {total!r}"
+        )
 
 
 def _sensitivity(plan: Measurement, y: Any, method: str, C: float, alpha: float) -> np.ndarray:
@@ -62,6 +88,8 @@ def _sensitivity(plan: Measurement, y: Any, method: str, C: float, alpha: float)
             f"{plan.kernel!r} on {len(plan.points)} sets of points"
         )
     n_points = len(plan.points[0])
+    if method == "ridge" and not (isinstance(alpha, Real) and alpha > 0):
+        raise ValueError(f"alpha: expected a positive number, got {alpha!r}")
     y = np.asarray(y)
     if y.shape != (n_points,):
         raise ValueError(f"y: expected shape ({n_points},), got {y.shape}")
@@ -85,26 +113,48 @@ def _pilot(plan: Measurement) -> np.ndarray:
         return with_evaluator(plan.kernel, StatevectorEvaluator())(*plan.points)
 
 
-def _shares(weights: np.ndarray, total: int) -> np.ndarray:
-    """Return whole repetitions in a few levels, in proportion to weights, not above the total."""
-    even = np.full(len(weights), 1 / len(weights))
-    shares = weights / weights.sum() if weights.sum() else even
-    shares = (1 - _EVEN) * shares + _EVEN * even
-    low, high = 0.0, _LEVEL
-    for _ in range(40):
+def _weights(plan: Measurement, sensitivity: np.ndarray) -> np.ndarray:
+    """Return the weight of each point: the largest of its entries, and an even share."""
+    (request,) = plan.requests
+    by_key = largest_by_point(plan, sensitivity)
+    found = np.array([by_key[key] for key in request.keys("")])
+    even = np.ones(len(found)) / len(found)
+    return (1 - _EVEN) * (found / found.sum() if found.any() else even) + _EVEN * even
+
+
+def filled(weights: np.ndarray, held: np.ndarray, total: int, rounding: Rounding) -> np.ndarray:
+    """Return whole repetitions in proportion to weights, where that is more than is held.
+
+    Water-filling: max(1, held, rounding(level · weight)) at the highest level that takes no more
+    than the total.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_points,)
+        Positive.
+    held : ndarray of shape (n_points,)
+    total : int
+        At least the sum of max(1, held).
+    rounding : callable
+        Down to whole numbers, without changing the order.
+
+    Returns
+    -------
+    ndarray of shape (n_points,), int
+    """
+    least = np.maximum(held, 1)
+    low, high = 0.0, 4 * (total + 1) / max(weights.tolist(), default=1.0)
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (
-            (middle, high)
-            if _rounded(middle * total * shares).sum() <= total
-            else (
-                low,
-                middle,
-            )
-        )
-    return _rounded(low * total * shares)
+        fits = np.maximum(least, rounding(middle * weights)).sum() <= total
+        low, high = (middle, high) if fits else (low, middle)
+    return np.maximum(least, rounding(low * weights)).astype(np.int64)
 
 
-def _rounded(wanted: np.ndarray) -> np.ndarray:
-    """Return the largest level that is not above each number, at least 1."""
+def rounded(wanted: np.ndarray) -> np.ndarray:
+    """Return the largest level that is not above each number, at least 1.
+
+    Levels are the whole parts of powers of √2.
+    """
     steps = np.floor(np.log(np.maximum(wanted, 1.0)) / np.log(_LEVEL) + 1e-9)
-    return np.maximum(np.floor(_LEVEL**steps), 1).astype(np.int64)
+    return np.floor(_LEVEL**steps + 1e-9)

@@ -7,6 +7,7 @@ in `summary`, how repetitions are shared out in `allocation`. Buying is done by 
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -76,7 +77,7 @@ class Plan(Measurement):
         *,
         backend: str | None = None,
         label: str = "",
-        ledger: Any = None,
+        ledger: Ledger | str | os.PathLike[str] | None = None,
     ) -> Run:
         """Take in what was measured elsewhere with `circuit` and `sweep`; return the run.
 
@@ -135,14 +136,16 @@ class Plan(Measurement):
         method: str = "uniform",
         C: float = 1.0,
         alpha: float = 1.0,
+        ledger: Ledger | str | os.PathLike[str] | None = None,
     ) -> Plan:
         """Return the plan with so many repetitions in all, shared out among the points.
 
         Parameters
         ----------
         total : int
-            Repetitions of all points together, at least one for each. A point that the ledger has
-            more of keeps them.
+            Repetitions of all points together, at least one for each. Those that the ledger has,
+            or that are on their way, are among them: a point of which there are more than its
+            share keeps them, and the other points share the rest.
         y : array-like of shape (n_points,), optional
             Classes for "svm", targets for "ridge".
         method : {"uniform", "svm", "ridge"}
@@ -152,15 +155,19 @@ class Plan(Measurement):
             kernel ridge regression's.
         C, alpha : float, default=1.0
             The learner's regularization.
+        ledger : Ledger or path, optional
+            In place of the evaluator's.
 
         Raises
         ------
         ValueError
-            If the total is too small, or y is missing or of the wrong length.
+            If the total is too small for one repetition of each point, or for what the ledger has
+            already; or y is missing or of the wrong length.
         """
-        return replace(self, requests=allocated(self, total, y, method, C, alpha))
+        opened = self.open(ledger).plan
+        return replace(self, requests=allocated(opened, total, y, method, C, alpha))
 
-    def open(self, ledger: Ledger | None = None) -> Run:
+    def open(self, ledger: Ledger | str | os.PathLike[str] | None = None) -> Run:
         """Return the run as the ledger has it; nothing is bought.
 
         Parameters
@@ -173,7 +180,7 @@ class Plan(Measurement):
             evaluator = evaluator.replace(ledger=ledger)
         return Run(replace(self, kernel=with_evaluator(self.kernel, evaluator)))
 
-    def execute(self, ledger: Ledger | None = None) -> Run:
+    def execute(self, ledger: Ledger | str | os.PathLike[str] | None = None) -> Run:
         """Buy what the ledger lacks, chunk by chunk, and wait for it.
 
         Call it again after a crash: what was bought is not bought again.
@@ -194,7 +201,7 @@ class Plan(Measurement):
         run.resume()
         return run
 
-    def submit(self, ledger: Ledger | None = None) -> Run:
+    def submit(self, ledger: Ledger | str | os.PathLike[str] | None = None) -> Run:
         """Submit what the ledger lacks, and do not wait for results: see `Run.collect`.
 
         Parameters
