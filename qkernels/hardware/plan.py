@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from qkernels.hardware.estimate import check_columns
 from qkernels.hardware.measurement import Measurement
 from qkernels.hardware.recording import merged, recorded, sampler_of, with_evaluator
 from qkernels.hardware.run import Run
-from qkernels.hardware.summary import PlanSummary, summarize
+from qkernels.hardware.summary import PlanSummary, Price, summarize
 from qkernels.kernels.embedding import check_points
 from qkernels.sampling.backends import identity_of
 from qkernels.sampling.exchange import as_text, counts_from
@@ -116,7 +116,10 @@ class Plan(Measurement):
         return run
 
     def summary(
-        self, *, price: Callable[[cirq.AbstractCircuit, int], float] | None = None
+        self,
+        *,
+        price: Price | None = None,
+        ledger: Ledger | str | os.PathLike[str] | None = None,
     ) -> PlanSummary:
         """Return what the plan takes, and what other estimators would; it prints as a table.
 
@@ -125,8 +128,10 @@ class Plan(Measurement):
         price : callable, optional
             Called as `price(circuit, repetitions)`, returns the price of one point; that of the
             evaluator's budget if left out.
+        ledger : Ledger or path, optional
+            In place of the evaluator's: what it has need not be bought.
         """
-        return summarize(self, price)
+        return summarize(self.open(ledger).plan, price)
 
     def allocate(
         self,

@@ -143,6 +143,20 @@ def test_price_is_a_function_of_circuit_and_repetitions():
     assert hardware.plan(fidelity(budget=budget), X).summary().price == pytest.approx(21 * 0.6)
 
 
+def test_what_another_ledger_has_need_not_be_bought(tmp_path):
+    plan = hardware.plan(fidelity(), X)
+    plan.execute(tmp_path / "run.db")
+    more = hardware.plan(fidelity(repetitions=150), np.vstack([X, Y[:1]]))
+    found = more.summary(price=lambda circuit, n: n / 10, ledger=tmp_path / "run.db")
+    assert (found.points, found.repetitions, found.price) == (28, 28 * 150, 28 * 15)
+    assert (found.missing_points, found.missing_repetitions) == (28, 21 * 50 + 7 * 150)
+    assert found.missing_price == pytest.approx(21 * 5 + 7 * 15)
+    assert more.summary().missing_repetitions == 28 * 150
+    here = plan.summary(ledger=hardware.Ledger(tmp_path / "run.db"))
+    assert (here.counted_points, here.missing_points) == (21, 0)
+    assert str(here).endswith("in the ledger: 21 of 21 points; to buy: 0 repetitions of 0 points")
+
+
 def test_estimators_stand_beside_each_other():
     summary = hardware.plan(fidelity(), X).summary()
     inversion, bell = summary.estimators
