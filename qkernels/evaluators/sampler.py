@@ -143,7 +143,8 @@ class SamplerEvaluator:
         self.backend = None if backend is None else as_backend(backend)
         if self.diagonal == "one" and any(isinstance(m, Depolarizing) for m in self.mitigation):
             raise ValueError(
-                "mitigation: Depolarizing needs a measured diagonal, got diagonal='one'"
+                "mitigation: Depolarizing needs a measured diagonal, got diagonal='one': an "
+                "evaluator with diagonal='measure' measures it"
             )
         if ledger is not None and not isinstance(ledger, Ledger | str | os.PathLike):
             raise TypeError(f"ledger: expected None, a path or a Ledger, got {ledger!r}")

@@ -23,7 +23,8 @@ from qkernels.hardware.recording import merged, recorded, with_evaluator
 from qkernels.kernels import FidelityKernel, ProjectedKernel
 from qkernels.kernels.projected import estimated
 from qkernels.sampling.counts import Counts
-from qkernels.sampling.execution import read_counts
+from qkernels.sampling.execution import MissingCounts, read_counts
+from qkernels.sampling.ledger import Ledger
 from qkernels.sampling.mitigation import Mitigation
 from qkernels.sampling.requests import Request
 
@@ -68,16 +69,13 @@ class Estimate:
         self.mitigation = evaluator.mitigation
         check_columns(self._plan)
         needed = merged(recorded(self._plan.kernel, plan.points))
-        self._identity = plan.evaluator.identity(needed[0])
-        self._counts = {
-            key: counts
-            for request in needed
-            for key, counts in zip(
-                request.keys(self._identity),
-                read_counts(evaluator.ledger, request, self._identity),
-                strict=True,
-            )
-        }
+        self._identity = plan.evaluator.identity(needed[0]) if needed else ""
+        try:
+            self._counts = _read(evaluator.ledger, needed, self._identity)
+        except MissingCounts as error:
+            if advice := _advice(plan, needed, self.mitigation):
+                raise MissingCounts(f"{error}; {advice}") from None
+            raise
         entries = evaluator.ledger.provenance(list(self._counts))
         self.provenance: list[dict[str, Any]] = entries
 
@@ -257,6 +255,30 @@ def check_columns(plan: Measurement) -> None:
                 f"{item!r} looks at the diagonal of all training points, of which a prediction "
                 "measures the support vectors only; take Depolarizing('split')"
             )
+
+
+def _read(ledger: Ledger, requests: Sequence[Request], identity: str) -> dict[bytes, Counts]:
+    """Return the counts of each point, by its key."""
+    return {
+        key: counts
+        for request in requests
+        for key, counts in zip(
+            request.keys(identity), read_counts(ledger, request, identity), strict=True
+        )
+    }
+
+
+def _advice(
+    plan: Measurement, needed: Sequence[Request], mitigation: Sequence[Mitigation]
+) -> str | None:
+    """Return how to buy what mitigations need and the plan does not measure; None if it does."""
+    planned = {key for request in plan.requests for key in request.keys("")}
+    if all(planned.issuperset(request.keys("")) for request in needed):
+        return None
+    return (
+        f"some of them the plan does not measure: give its evaluator mitigation={[*mitigation]}, "
+        "plan again, and execute, which on this ledger buys them alone"
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -369,7 +369,8 @@ def test_counts_of_several_backends_are_not_mixed(sampler):
         ({"diagonal": "ones"}, "diagonal: expected one of ['measure', 'one'], got 'ones'"),
         (
             {"diagonal": "one", "mitigation": [Depolarizing("split")]},
-            "mitigation: Depolarizing needs a measured diagonal, got diagonal='one'",
+            "mitigation: Depolarizing needs a measured diagonal, got diagonal='one': an evaluator "
+            "with diagonal='measure' measures it",
         ),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",

@@ -44,7 +44,7 @@ def test_submit_today_and_collect_tomorrow(tmp_path):
     run = hardware.plan(fidelity(queue, points_per_chunk=10), X).submit(path)
     assert (run.missing, run.collect(wait=False)) == (21, 21)
     assert len(run.ledger.submissions("submitted")) == 3
-    with pytest.raises(hardware.MissingCounts, match="expected counts of 21 points"):
+    with pytest.raises(hardware.MissingCounts, match=r"^expected counts of 21 points .*, \.\.\.$"):
         run.estimate()
     run.plan.submit(path)
     assert len(queue.jobs) == 3
@@ -144,6 +144,33 @@ def test_train_and_test_points_are_corrected_alike():
     exact = qk.FidelityKernel(zz)(Y, X)
     assert np.abs(found.K - exact).max() < 5 * found.std_error.max()
     np.testing.assert_array_equal(found.K, kernel(Y, X))
+
+
+@pytest.mark.parametrize(("method", "n_missing"), [("split", 10), ("average", 6)])
+def test_diagonals_that_were_not_bought_can_be(method, n_missing):
+    device = Device(depolarizing=0.2)
+    run = hardware.plan(fidelity(device), Y, X).execute()
+    correction = hardware.Depolarizing(method)
+    with pytest.raises(hardware.MissingCounts) as caught:
+        run.estimate(mitigation=[correction])
+    assert f"expected counts of {24 + n_missing} points" in str(caught.value)
+    assert f"got none of {n_missing} in" in str(caught.value)
+    assert str(caught.value).endswith(
+        "; some of them the plan does not measure: give its evaluator "
+        f"mitigation=[Depolarizing(method='{method}')], plan again, and execute, which on this "
+        "ledger buys them alone"
+    )
+    # As it says:
+    evaluator = run.plan.evaluator.replace(mitigation=[correction])
+    again = hardware.plan(qk.FidelityKernel(zz, evaluator=evaluator), Y, X).execute()
+    assert device.points == 24 + n_missing
+    np.testing.assert_array_equal(again.estimate().K, run.estimate(mitigation=[correction]).K)
+
+
+def test_a_diagonal_of_ones_says_how_to_measure_it():
+    run = hardware.plan(fidelity(diagonal="one"), X).execute()
+    with pytest.raises(ValueError, match="an evaluator with diagonal='measure' measures it"):
+        run.estimate(mitigation=[hardware.Depolarizing("split")])
 
 
 def test_intervals_hold_the_estimate():
