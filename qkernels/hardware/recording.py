@@ -7,6 +7,7 @@ scikit-learn's, putting another in its place, and recording what a kernel asks o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import Evaluator, SamplerEvaluator
 from qkernels.sampling.counts import Counts
-from qkernels.sampling.requests import Request
+from qkernels.sampling.requests import Request, SettingNames
 
 
 def sampler_of(kernel: Any) -> SamplerEvaluator:
@@ -56,7 +57,19 @@ def recorded(kernel: Kernel, points: Sequence[np.ndarray]) -> list[Request]:
         return [Counts(outcomes, np.array([int(r)])) for r in request.repetitions]
 
     with_evaluator(kernel, sampler_of(kernel).with_source(noiseless))(*points)
-    return requests
+    return _named(requests) if len(points) == 2 else requests
+
+
+def _named(requests: Sequence[Request]) -> list[Request]:
+    """Return requests with Y for the states of Y: projected kernels ask for those of X, then of Y.
+
+    An evaluator sees one set of states at a time, which it calls X.
+    """
+    found = list(requests)
+    states = [(k, r.names) for k, r in enumerate(requests) if isinstance(r.names, SettingNames)]
+    for k, names in states[1::2]:
+        found[k] = replace(found[k], names=replace(names, points="Y"))
+    return found
 
 
 def merged(requests: Sequence[Request]) -> tuple[Request, ...]:
@@ -80,18 +93,19 @@ def _joined(requests: Sequence[Request]) -> Request:
         np.concatenate([r.second for r in requests]),
         np.concatenate([r.pairs + s for r, s in zip(requests, np.transpose(starts), strict=True)]),
         np.concatenate([r.repetitions for r in requests]),
-        _names(requests, starts),
+        _JoinedNames(tuple(r.names for r in requests), starts),
     )
     rows = {key: row for row, key in enumerate(both.keys(""))}
     return both[np.array(sorted(rows.values()))]
 
 
-def _names(requests: Sequence[Request], starts: Sequence[np.ndarray]) -> Callable[[int, int], str]:
-    """Return what the points of several requests are called, their own names being for X."""
+@dataclass(frozen=True, eq=False)
+class _JoinedNames:
+    """Names of the points of several requests, which begin at some rows of each half."""
 
-    def name(i: int, j: int) -> str:
-        k = int(np.searchsorted(starts[0], i, side="right")) - 1
-        own = requests[k].names(i - int(starts[0][k]), j - int(starts[1][k]))
-        return own.replace("X", "XY"[min(k, 1)])
+    names: tuple[Callable[[int, int], str], ...]
+    starts: list[np.ndarray]
 
-    return name
+    def __call__(self, i: int, j: int) -> str:
+        k = int(np.searchsorted(self.starts[0], i, side="right")) - 1
+        return self.names[k](i - int(self.starts[0][k]), j - int(self.starts[1][k]))

@@ -102,9 +102,57 @@ def request_points(program: Program, values: np.ndarray, repetitions: np.ndarray
     table = ExpressionTable(names, tuple(map(sympy.Symbol, names)))
     measured = MeasuredMap(program, table, (tuple(range(values.shape[1])), ()))
     pairs = np.stack([np.arange(len(values)), np.zeros(len(values), dtype=int)], axis=1)
-    return Request(
-        measured, values, np.empty((1, 0)), pairs, repetitions, lambda i, _: f"point {i}"
-    )
+    return Request(measured, values, np.empty((1, 0)), pairs, repetitions, _point_name)
+
+
+# -- What people call points. These are classes, and not closures, so that requests are pickled.
+
+
+def _point_name(i: int, j: int) -> str:
+    return f"point {i}"
+
+
+@dataclass(frozen=True, eq=False)
+class PairNames:
+    """Names of pairs of states: `origin` has the first row of each, in X and then in Y."""
+
+    origin: np.ndarray
+    n_rows: int
+
+    def __call__(self, i: int, j: int) -> str:
+        """Return a name such as "X[0] with Y[3]"."""
+        return " with ".join(map(self._row, sorted(self.origin[[i, j]].tolist())))
+
+    def _row(self, row: int) -> str:
+        return f"X[{row}]" if row < self.n_rows else f"Y[{row - self.n_rows}]"
+
+
+@dataclass(frozen=True, eq=False)
+class OwnNames:
+    """Names of states that are measured against themselves."""
+
+    origin: np.ndarray
+
+    def __call__(self, i: int, j: int) -> str:
+        """Return a name such as "X[0] with itself"."""
+        return f"X[{self.origin[i]}] with itself"
+
+
+@dataclass(frozen=True, eq=False)
+class SettingNames:
+    """Names of states in measurement settings, (n_settings, n_qubits)."""
+
+    origin: np.ndarray
+    settings: np.ndarray
+    points: str = "X"
+
+    def __call__(self, i: int, j: int) -> str:
+        """Return a name such as "X[0] in setting XZ"."""
+        letters = "".join(LETTERS[place] for place in self.settings[j])
+        return f"{self.points}[{self.origin[i]}] in setting {letters}"
+
+
+# -- Pairs of states, and states in settings
 
 
 class GramRequest(NamedTuple):
@@ -166,14 +214,9 @@ def request_fidelities(
     entries = np.searchsorted(distinct, codes)
     if not measure_diagonal:
         entries[rows[:, np.newaxis] == columns] = -1
-
-    def name(i: int, j: int) -> str:
-        return " with ".join(
-            f"X[{row}]" if row < len(a) else f"Y[{row - len(a)}]" for row in sorted(origin[[i, j]])
-        )
-
+    names = PairNames(origin, len(a))
     return GramRequest(
-        Request(measured, states, states, pairs, np.full(len(pairs), repetitions), name),
+        Request(measured, states, states, pairs, np.full(len(pairs), repetitions), names),
         entries,
         np.searchsorted(distinct, own_rows) if with_rows else None,
         np.searchsorted(distinct, own_columns) if with_columns else None,
@@ -207,7 +250,7 @@ def request_diagonal(
         states,
         pairs,
         np.full(len(pairs), repetitions),
-        lambda i, _: f"X[{origin[i]}] with itself",
+        OwnNames(origin),
     )
     return DiagonalRequest(request, where.ravel())
 
@@ -250,6 +293,6 @@ def request_tomography(
         turns(settings),
         pairs,
         np.full(len(pairs), repetitions),
-        lambda i, k: f"X[{origin[i]}] in setting {''.join(LETTERS[p] for p in settings[k])}",
+        SettingNames(origin, settings),
     )
     return TomographyRequest(request, where.reshape(-1, 1) * n + np.arange(n))
