@@ -338,6 +338,20 @@ def test_a_processor_says_all_that_is_needed():
     assert np.mean(np.all(result.measurements["m"] == 0, axis=1)) > 0.7
 
 
-def test_circuits_that_fit_need_no_routing():
+@pytest.mark.parametrize("n_qubits", [4, 6])
+def test_circuits_that_fit_need_no_routing(n_qubits):
+    circuit = inversion(zz(n_qubits, entanglement="linear"))
+    assert Target(CZ, line(n_qubits), route=False).compile(circuit)
+    # Of the regions of the best gates on weber, the first has the shape of a star.
+    target = Target(None, WEBER, "best", route=False, calibration=CALIBRATIONS[WEBER])
+    compiled = target.compile(circuit)
+    check_native(compiled, target)
+    assert len(two_qubit_gates(compiled)) == 3 * (n_qubits - 1) * 2
+
+
+@pytest.mark.parametrize("device", [WEBER, WILLOW], ids=["weber", "willow_pink"])
+def test_no_swaps_are_put_in_where_that_is_better(device):
     circuit = inversion(zz(4, entanglement="linear"))
-    assert Target(CZ, line(4), route=False).compile(circuit)
+    calibration = CALIBRATIONS[device]
+    compiled = Target(None, device, "best", calibration=calibration).compile(circuit)
+    assert len(two_qubit_gates(compiled)) == 3 * 3 * 2

@@ -171,3 +171,12 @@ def test_matrices_are_named_by_their_class():
     message = re.escape("expected every operation to be native to AriaNativeGateset, got PhXZ(")
     with pytest.raises(ValueError, match=message):
         Target(aria).compile(measured(cirq.rx(X)(A)))
+
+
+def test_what_fits_nowhere_without_swaps():
+    calibration = google.load_median_device_calibration("weber")
+    target = Target(None, WEBER, "best", route=False, calibration=calibration)
+    gates = [cirq.CZ(A, B), cirq.CZ(B, C), cirq.CZ(C, A)]
+    message = "expected a circuit whose two-qubit gates fit the device's edges, as route=False, got"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        target.compile(measured(gates, qubits=(A, B, C)))

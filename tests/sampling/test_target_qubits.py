@@ -1,4 +1,4 @@
-"""`target.qubits` and `target.routing`: errors by hand, and regions by trying all of them."""
+"""`target.qubits`: errors by hand, and regions by trying all of them."""
 
 import itertools
 import math
@@ -12,11 +12,11 @@ from qkernels.sampling.target.qubits import (
     Errors,
     best_regions,
     connected_region,
+    distances,
     is_connected,
     measured_gate,
     read_errors,
 )
-from qkernels.sampling.target.routing import best_route, route, unrolled
 
 GRID = cirq.testing.construct_grid_device(3, 4).metadata.nx_graph
 QUBITS = sorted(GRID)
@@ -150,6 +150,13 @@ def test_no_region_of_this_size():
     assert is_connected(GRID)
 
 
+def test_distances_are_those_of_a_grid():
+    for a, steps in distances(GRID).items():
+        assert steps == {b: abs(a.row - b.row) + abs(a.col - b.col) for b in QUBITS}
+    apart = GRID.subgraph([q(0, 0), q(0, 1), q(2, 0)])
+    assert distances(apart)[q(0, 1)] == {q(0, 1): 0, q(0, 0): 1}
+
+
 def test_qubits_between_connect_qubits_far_apart():
     assert sorted(connected_region(GRID, [q(0, 0), q(0, 2)])) == [q(0, 0), q(0, 1), q(0, 2)]
     assert connected_region(GRID, [q(0, 0), q(0, 1)]) == [q(0, 0), q(0, 1)]
@@ -160,66 +167,3 @@ def test_qubits_between_connect_qubits_far_apart():
     apart = GRID.subgraph([q(0, 0), q(0, 1), q(2, 0)])
     with pytest.raises(ValueError, match=re.escape("device connects, got q(0, 0) and q(2, 0)")):
         connected_region(apart, [q(0, 0), q(2, 0)])
-
-
-# -- Routes
-
-LOGICAL = cirq.LineQubit.range(6)
-RING = [cirq.CZ(LOGICAL[i], LOGICAL[(i + 1) % 6]) for i in range(6)]
-
-
-def flat_cost(pair):
-    return 1.0
-
-
-def test_a_ring_fits_a_ring():
-    ring = [q(0, 0), q(0, 1), q(0, 2), q(1, 0), q(1, 1), q(1, 2)]
-    routed = best_route(RING, LOGICAL, GRID, [ring], flat_cost)
-    assert routed.n_swaps == 0
-    assert routed.cost(flat_cost) == 2 * len(RING)
-    # On a line, it does not.
-    line = cirq.testing.construct_grid_device(1, 6).metadata.nx_graph
-    assert best_route(RING, LOGICAL, line, [sorted(line)], flat_cost).n_swaps > 0
-
-
-def test_the_cheaper_region_is_taken():
-    row, other = [[q(i, j) for j in range(4)] for i in (0, 2)]
-    path = RING[:3]
-
-    def cost(pair):
-        return 1.0 if set(pair) <= set(other) else 2.0
-
-    assert set(best_route(path, LOGICAL[:4], GRID, [row, other], cost).places.values()) == set(
-        other
-    )
-
-
-def test_swaps_are_undone_in_the_places():
-    places = dict(zip(LOGICAL[:3], [q(0, 0), q(0, 1), q(0, 2)], strict=True))
-    operations = [cirq.X(LOGICAL[0]), cirq.CNOT(LOGICAL[0], LOGICAL[2])]
-    routed = route(operations, GRID, places)
-    circuit = cirq.Circuit(unrolled(routed.operations))
-    assert all(set(op.qubits) <= set(places.values()) for op in circuit.all_operations())
-    assert routed.n_swaps == 1
-    measured = circuit + cirq.measure(*(routed.places[qubit] for qubit in LOGICAL[:3]), key="m")
-    (bits,) = cirq.Simulator().run(measured).measurements["m"]
-    assert bits.tolist() == [1, 0, 1]
-
-
-def test_a_swap_beside_a_gate_on_its_pair_costs_less():
-    a, b = QUBITS[:2]
-    graph, places = GRID.subgraph([a, b]), {a: a, b: b}
-    alone = route([cirq.SWAP(a, b)], graph, places)
-    assert alone.cost(flat_cost) == 3
-    assert route([cirq.CZ(a, b), cirq.H(a), cirq.SWAP(a, b)], graph, places).cost(flat_cost) == 2
-
-
-def test_a_star_has_no_room_for_two_swaps_at_once():
-    star = GRID.subgraph([q(0, 1), q(1, 0), q(1, 1), q(1, 2), q(2, 1)])
-    places = dict(zip(LOGICAL, [q(0, 1), q(1, 0), q(1, 2), q(2, 1), q(1, 1)], strict=False))
-    a, b, c, d, _ = places
-    operations = [cirq.CZ(a, b), cirq.CZ(c, d), cirq.CZ(a, c), cirq.CZ(b, d)] * 6
-    routed = route(operations, star, places)
-    gates = [op for op in unrolled(routed.operations) if op.gate == cirq.CZ]
-    assert len(gates) == len(operations)
-    assert all(op.qubits in star.edges for op in unrolled(routed.operations))

@@ -1,8 +1,8 @@
 """Which qubits of a device: what a calibration says of them, and the best connected region.
 
 What lives here: the errors in a calibration's metrics, the fidelity that they predict for a region,
-and the search for the region where it is highest. Which logical qubit goes where in the region is
-the business of `routing`.
+and the search for the regions where it is highest. Which logical qubit goes where in a region is
+the business of `placement`.
 """
 
 from __future__ import annotations
@@ -62,6 +62,12 @@ class Errors:
         if not self.two_qubit:
             return 1.0
         return _cost(self.two_qubit.get(frozenset(pair), 0.5))
+
+    def qubit_cost(self, qubit: cirq.Qid, n_gates: float) -> float:
+        """Return -log of the fidelity of a qubit's readout and one-qubit gates."""
+        place = frozenset([qubit])
+        gates = n_gates * _cost(self.one_qubit.get(place, 0.0))
+        return _cost(self.readout.get(place, 0.0)) + gates
 
     def region_cost(self, graph: Graph, region: Iterable[cirq.Qid], n_gates: int) -> float:
         """Return -log of the fidelity that is expected of a region.
@@ -195,12 +201,8 @@ class _Search:
     def __init__(self, errors: Errors, graph: Graph, n_gates: int, size: int) -> None:
         self.qubits = sorted(graph)
         places = {qubit: place for place, qubit in enumerate(self.qubits)}
-        nodes = [frozenset([qubit]) for qubit in self.qubits]
         per_qubit, per_edge = 2 * n_gates / size, n_gates / max(size - 1, 1)
-        self._nodes = [
-            _cost(errors.readout.get(q, 0.0)) + per_qubit * _cost(errors.one_qubit.get(q, 0.0))
-            for q in nodes
-        ]
+        self._nodes = [errors.qubit_cost(qubit, per_qubit) for qubit in self.qubits]
         self._edges: list[dict[int, float]] = [
             {places[other]: per_edge * errors.pair_cost((q, other)) for other in graph[q]}
             for q in self.qubits
@@ -239,6 +241,17 @@ class _Search:
 def is_connected(graph: Graph) -> bool:
     """Tell whether all qubits of a device are connected by its edges."""
     return len(_reached(graph, list(graph)[:1], set(graph))) == len(graph)
+
+
+def distances(graph: Graph) -> dict[cirq.Qid, dict[cirq.Qid, int]]:
+    """Return how many edges lead from each qubit to those that it is connected with."""
+    found = {}
+    for start in graph:
+        steps = {start: 0}
+        for qubit, previous in _reached(graph, [start], graph).items():
+            steps.setdefault(qubit, steps[previous] + 1)
+        found[start] = steps
+    return found
 
 
 def connected_region(graph: Graph, qubits: Sequence[cirq.Qid]) -> list[cirq.Qid]:

@@ -1,27 +1,20 @@
-"""Where logical qubits go: placements in a region, and SWAPs by Cirq's router.
+"""How logical qubits move: SWAPs by Cirq's router, and what they cost.
 
 What lives here: the call of `cirq.RouteCQC`, which has no randomness once the placement is given,
-and the search for the placement that needs the cheapest gates. Which region of a device is used is
-the business of `qubits` and `target`.
+and what a routed circuit costs. Which placement that is, is the business of `placement`.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import cirq
 
-from qkernels.sampling.target.qubits import Graph
-
-# In how many regions placements are improved, and how many two-qubit gates are routed for that.
-SEARCH_REGIONS = 4
-SEARCH_EFFORT = 8000
+from qkernels.sampling.target.qubits import Errors, Graph
 
 Places = dict[cirq.Qid, cirq.Qid]
-PairCost = Callable[[Iterable[cirq.Qid]], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,22 +34,59 @@ class Routed:
     places: Places
     n_swaps: int
 
-    def cost(self, pair_cost: PairCost) -> float:
-        """Return the estimated cost of the two-qubit gates.
+    def cost(self, errors: Errors) -> float:
+        """Return -log of the fidelity that is expected."""
+        return Load.of(self.operations).cost(errors, self.places.values())
 
-        Each counts as two native gates, and a SWAP as three, or one beside another gate on its
-        pair, with which it is merged.
-        """
-        total = 0.0
+    def moved(self, ways: Places) -> Routed:
+        """Return the same on other qubits."""
+        operations = tuple(op.transform_qubits(ways) for op in self.operations)
+        places = {logical: ways[place] for logical, place in self.places.items()}
+        return Routed(operations, places, self.n_swaps)
+
+
+@dataclass(frozen=True, eq=False)
+class Load:
+    """What operations take, in native gates.
+
+    An operation on two qubits counts as two native gates, and a SWAP as three, or one beside
+    another gate on its pair, with which it is merged.
+
+    Attributes
+    ----------
+    gates : dict from frozenset of cirq.Qid to int
+        How many native gates are on each pair.
+    depth : int
+        How many layers of them there are.
+    """
+
+    gates: dict[frozenset[cirq.Qid], int]
+    depth: int
+
+    @classmethod
+    def of(cls, operations: Iterable[cirq.Operation]) -> Load:
+        """Return what operations take."""
+        gates: dict[frozenset[cirq.Qid], int] = {}
+        ends: dict[cirq.Qid, int] = {}
         last: dict[cirq.Qid, int] = {}
-        for i, operation in enumerate(self.operations):
-            if len(operation.qubits) == 2:
-                a, b = operation.qubits
-                joins = operation.gate == cirq.SWAP and last.get(a, -1) == last.get(b, -2)
-                native = 1 if joins else 3 if operation.gate == cirq.SWAP else 2
-                total += native * pair_cost(operation.qubits)
-                last[a] = last[b] = i
-        return total
+        pairs = (op for op in operations if len(op.qubits) == 2)
+        for i, operation in enumerate(pairs):
+            a, b = operation.qubits
+            joins = operation.gate == cirq.SWAP and last.get(a, -1) == last.get(b, -2)
+            native = 1 if joins else 3 if operation.gate == cirq.SWAP else 2
+            pair = frozenset(operation.qubits)
+            gates[pair] = gates.get(pair, 0) + native
+            ends[a] = ends[b] = max(ends.get(a, 0), ends.get(b, 0)) + native
+            last[a] = last[b] = i
+        return cls(gates, max(ends.values(), default=0))
+
+    def cost(self, errors: Errors, qubits: Iterable[cirq.Qid]) -> float:
+        """Return -log of the fidelity that is expected of the gates and of reading some qubits.
+
+        Every qubit has the error of a one-qubit gate in each layer, be it of a gate or of waiting.
+        """
+        two_qubit = sum(n * errors.pair_cost(pair) for pair, n in self.gates.items())
+        return two_qubit + sum(errors.qubit_cost(qubit, self.depth) for qubit in qubits)
 
 
 def route(operations: Iterable[cirq.Operation], graph: Graph, places: Places) -> Routed:
@@ -71,70 +101,11 @@ def route(operations: Iterable[cirq.Operation], graph: Graph, places: Places) ->
     places : dict from cirq.Qid to cirq.Qid
         Where each logical qubit is in the beginning; the places are connected.
     """
-    return _routed(_blocks(operations), graph, places)
+    return insert_swaps(blocks(operations), graph, places)
 
 
-def best_route(
-    operations: Iterable[cirq.Operation],
-    logical: Sequence[cirq.Qid],
-    graph: Graph,
-    regions: Iterable[Sequence[cirq.Qid]],
-    pair_cost: PairCost,
-) -> Routed:
-    """Route from the placement that a local search finds to be the cheapest.
-
-    Cirq's own placement is routed in each region. From those in the best regions, qubits are
-    exchanged as long as that makes the routed circuit cheaper.
-
-    Parameters
-    ----------
-    operations : iterable of cirq.Operation
-        On at most two qubits.
-    logical : sequence of cirq.Qid
-        The qubits to be placed: those that operations act on, and others.
-    graph : networkx.Graph
-        The device's qubits and edges.
-    regions : iterable of sequences of cirq.Qid
-        Connected, with as many qubits as there are to be placed.
-    pair_cost : callable
-        The cost of a two-qubit gate on a pair.
-    """
-    blocks = _blocks(operations)
-    n_gates = sum(len(op.qubits) == 2 for op in blocks.all_operations())
-    effort = SEARCH_EFFORT // (SEARCH_REGIONS * max(n_gates, 1))
-    starts = []
-    for region in regions:
-        part = graph.subgraph(region)
-        places = cirq.LineInitialMapper(part).initial_mapping(blocks)
-        idle = [qubit for qubit in logical if qubit not in places]
-        free = [qubit for qubit in region if qubit not in set(places.values())]
-        places |= dict(zip(idle, free, strict=True))
-        starts.append((_routed(blocks, part, places).cost(pair_cost), part, places))
-    starts.sort(key=lambda start: start[0])
-    found = (_search(blocks, *start[1:], pair_cost, effort) for start in starts[:SEARCH_REGIONS])
-    return min(found, key=lambda routed: routed.cost(pair_cost))
-
-
-def _search(
-    circuit: cirq.Circuit, graph: Graph, places: Places, pair_cost: PairCost, effort: int
-) -> Routed:
-    """Exchange qubits as long as that makes the routed circuit cheaper, and effort is left."""
-    best = _routed(circuit, graph, places)
-    pairs = list(itertools.combinations(sorted(places), 2))
-    idle = 0
-    for a, b in itertools.islice(itertools.cycle(pairs), effort):
-        exchanged = places | {a: places[b], b: places[a]}
-        trial = _routed(circuit, graph, exchanged)
-        idle += 1
-        if trial.cost(pair_cost) < best.cost(pair_cost):
-            places, best, idle = exchanged, trial, 0
-        if idle >= len(pairs):
-            break
-    return best
-
-
-def _blocks(operations: Iterable[cirq.Operation]) -> cirq.Circuit:
-    """Return a circuit whose operations are runs on one qubit or one pair, for routing."""
+def blocks(operations: Iterable[cirq.Operation]) -> cirq.Circuit:
+    """Return a circuit whose operations are runs on one qubit or one pair."""
 
     def on_one_pair(first: Sequence[cirq.Operation], second: Sequence[cirq.Operation]) -> bool:
         return len({q for op in (*first, *second) for q in op.qubits}) <= 2
@@ -151,7 +122,8 @@ class _Router(cirq.RouteCQC):
         return super()._choose_optimal_swap(*args) if candidates else None
 
 
-def _routed(circuit: cirq.Circuit, graph: Graph, places: Places) -> Routed:
+def insert_swaps(circuit: cirq.Circuit, graph: Graph, places: Places) -> Routed:
+    """Put in SWAPs between a circuit's operations, as they are; see `route`."""
     mapper = cirq.HardCodedInitialMapper(places)
     routed, _, moved = _Router(graph).route_circuit(
         circuit, initial_mapper=mapper, tag_inserted_swaps=True

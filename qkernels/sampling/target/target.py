@@ -1,7 +1,7 @@
 """Compilation for a device: a symbolic circuit in, the same circuit in native gates out, once.
 
 What lives here: `Target`, what is refused, and the order of the steps. What gates are made of is
-in `decomposition` and `gates`, which qubits are used in `qubits` and `routing`.
+in `decomposition` and `gates`, which qubits are used in `qubits`, `placement` and `routing`.
 
 A circuit is compiled with its symbols, so that all points share one circuit: compiled point by
 point, U(x)† U(x) would be empty, the depth a function of the data, and the diagonal of a Gram
@@ -28,6 +28,7 @@ from qkernels.feature_maps.flattening import (
 )
 from qkernels.sampling.target.decomposition import gathered, is_primitive, primitives
 from qkernels.sampling.target.gates import converted, decoupled
+from qkernels.sampling.target.placement import fitted
 from qkernels.sampling.target.qubits import (
     Calibration,
     Graph,
@@ -37,10 +38,11 @@ from qkernels.sampling.target.qubits import (
     measured_gate,
     read_errors,
 )
-from qkernels.sampling.target.routing import Places, Routed, best_route, route, unrolled
+from qkernels.sampling.target.routing import Places, Routed, route, unrolled
+from qkernels.sampling.target.shapes import best_route
 
-# On how many regions a circuit is routed to see which of them suits it.
-N_REGIONS = 32
+# How many regions are looked at for their shapes.
+N_REGIONS = 1000
 # How many operations an error message lists.
 _SHOWN = 4
 
@@ -82,8 +84,10 @@ class Target:
     -----
     The expected fidelity of a region is a product over the circuit's two-qubit gates, spread
     evenly over the best tree of edges that connects the region, one one-qubit gate on either
-    qubit of each, and the readout of every qubit. Of the best regions, the one is used on which
-    the routed circuit's two-qubit gates have the highest product of fidelities.
+    qubit of each, and the readout of every qubit. In the best regions, placements are tried, and
+    that one is used whose routed circuit has the highest product of fidelities: of two-qubit gates,
+    of a one-qubit gate on every qubit beside each layer of those, be it only of waiting, and of the
+    readout. Placements that need no SWAP are looked for on the whole device.
 
     Examples
     --------
@@ -220,7 +224,12 @@ class Target:
             )
         if not n_gates:
             return _renamed(operations, dict(zip(logical, regions[0], strict=True)))
-        return best_route(operations, logical, graph, regions, errors.pair_cost)
+        usable = errors.usable(graph) if len(logical) < len(graph) else graph
+        direct = fitted(operations, logical, usable, errors)
+        if direct is not None and not (self.route and self.calibration):
+            return direct
+        routed = best_route(operations, logical, usable, regions, errors)
+        return min(filter(None, (direct, routed)), key=lambda found: found.cost(errors))
 
     def _check(self, circuit: cirq.Circuit) -> None:
         """Refuse operations that are not the target's."""
