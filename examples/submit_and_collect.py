@@ -86,10 +86,9 @@ def submit(plan: qk.hardware.Plan) -> None:
 
 def collect(plan: qk.hardware.Plan) -> None:
     """Fetch what has come, and estimate the matrix if it is all there."""
-    run = plan.open()
-    missing = run.collect(wait=False)
-    print(f"{missing} of {plan.summary().points} pairs are still to come")
-    if missing:
+    run = plan.open().collect(wait=False)
+    print(f"{run.missing} of {plan.summary().points} pairs are still to come")
+    if run.missing:
         return
     estimate = run.estimate()
     low, high = estimate.interval(0.95)

@@ -54,7 +54,7 @@ class Run:
 
     @property
     def missing(self) -> int:
-        """How many points still lack repetitions, here or on their way."""
+        """How many points still lack repetitions: on their way, or not bought yet."""
         return sum(
             int(np.sum(self.ledger.holdings(keys).asked < request.repetitions))
             for request, keys in self._keys()
@@ -87,8 +87,8 @@ class Run:
         self._warn_of_calibrations()
         return self
 
-    def collect(self, *, wait: bool = True) -> int:
-        """Fetch what has come of submissions, and buy nothing.
+    def collect(self, *, wait: bool = True) -> Run:
+        """Fetch what has come of submissions, and buy nothing: `missing` says what still lacks.
 
         Parameters
         ----------
@@ -97,13 +97,18 @@ class Run:
 
         Returns
         -------
-        int
-            How many points still lack repetitions.
+        Run
+            Itself.
+
+        Raises
+        ------
+        UnknownSubmission
+            If nobody knows whether a submission was run: see `resolve`.
         """
-        execution = self.plan.evaluator.execution
-        lacking = sum(execution.collect(request, wait=wait) for request in self.plan.requests)
+        for request in self.plan.requests:
+            self.plan.evaluator.execution.collect(request, wait=wait)
         self._warn_of_calibrations()
-        return lacking
+        return self
 
     def resolve(self, submission: int, *, action: str, reference: str | None = None) -> Run:
         """Decide what becomes of a submission of which nobody knows whether it was run.
