@@ -202,9 +202,7 @@ class Plan(Measurement):
         UnknownSubmission
             If nobody knows whether a submission was run: see `Run.resolve`.
         """
-        run = self.open(ledger)
-        run.resume()
-        return run
+        return self.open(ledger).resume()
 
     def submit(self, ledger: Ledger | str | os.PathLike[str] | None = None) -> Run:
         """Submit what the ledger lacks, and do not wait for results: see `Run.collect`.
@@ -214,9 +212,7 @@ class Plan(Measurement):
         ledger : Ledger or path, optional
             In place of the evaluator's.
         """
-        run = self.open(ledger)
-        run.resume(wait=False)
-        return run
+        return self.open(ledger).resume(wait=False)
 
 
 def plan(kernel: Kernel, X: Any, Y: Any = None) -> Plan:

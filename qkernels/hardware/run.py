@@ -6,6 +6,7 @@ are bought is the business of `sampling`.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -206,10 +207,10 @@ class Run:
             run = Run(replace(run.plan, requests=run._more(factor))).resume()
         largest = run.estimate().std_error.max()
         if largest > std_error:
-            warnings.warn(
+            _warn(
                 f"standard errors of up to {largest:.3g} are left after {_ROUNDS} rounds, expected "
                 f"{std_error}: top up again",
-                stacklevel=2,
+                UserWarning,
             )
         return run
 
@@ -233,11 +234,16 @@ class Run:
                 found[name] = found.get(name, 0) + n
         if len(found) > 1:
             listed = ", ".join(f"{n} points in {name}" for name, n in found.items())
-            warnings.warn(
-                f"counts of this matrix are of different calibrations: {listed}",
-                CalibrationWarning,
-                stacklevel=3,
-            )
+            message = f"counts of this matrix are of different calibrations: {listed}"
+            _warn(message, CalibrationWarning)
+
+
+def _warn(message: str, category: type[Warning]) -> None:
+    """Warn of the line that called this package, however many calls ago that was."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals["__name__"].startswith("qkernels."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def _asking_for_more(request: Request, asked: np.ndarray, needs: Mapping[bytes, float]) -> Request:
