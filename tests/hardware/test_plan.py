@@ -215,6 +215,26 @@ def test_predictions_measure_support_vectors_only(machine):
     np.testing.assert_array_equal(predicted, machine.predict(Y))
 
 
+def test_predictions_of_machines_that_were_fitted_to_a_matrix():
+    device = Device()
+    kernel = fidelity(device)
+    K = hardware.plan(kernel, X).execute().estimate().K
+    machine = SVC(kernel="precomputed").fit(K, y)
+    with pytest.raises(
+        TypeError, match=r"expected kernel=\.\.\. and X_train=\.\.\. with an estimator"
+    ):
+        hardware.plan_prediction(machine, Y)
+    with pytest.raises(ValueError, match=r"X_train: expected the 6 points .* got None"):
+        hardware.plan_prediction(machine, Y, kernel=kernel)
+    plan = hardware.plan_prediction(machine, Y, kernel=kernel, X_train=X)
+    assert plan.summary().points == len(Y) * len(machine.support_)
+    predicted = hardware.precomputed(machine).predict(plan.execute().estimate().K)
+    bought = device.points
+    itself = SVC(kernel=kernel).fit(X, y)
+    np.testing.assert_array_equal(predicted, itself.predict(Y))
+    assert device.points == bought + len(Y) * (6 - len(machine.support_))
+
+
 def test_predictions_that_cannot_be_planned():
     fitted = SVC(kernel=fidelity()).fit(X, y)
     with pytest.raises(TypeError, match="expected a fitted support vector machine, got SVC"):

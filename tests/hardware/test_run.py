@@ -305,6 +305,18 @@ def test_propagation_through_a_repair():
         hardware.propagate(machine, run.estimate(), y, n_samples=1)
 
 
+def test_nothing_is_fitted_anew_from_columns_of_support_vectors():
+    kernel = fidelity()
+    machine = SVC(kernel=kernel).fit(X, y)
+    columns = hardware.plan_prediction(machine, Y).execute().estimate()
+    assert columns.is_padded
+    whole = hardware.plan(kernel, X).execute().estimate()
+    text = "expected estimates of whole matrices, got that of a prediction's columns"
+    for train, test in ((whole, columns), (columns, whole), (columns, None)):
+        with pytest.raises(ValueError, match=text):
+            hardware.propagate(SVC(kernel="precomputed"), train, y, test)
+
+
 def test_distances_of_equal_points_are_known():
     run = hardware.plan(projected(), np.vstack([X, X[:1]])).execute()
     found = run.estimate()
