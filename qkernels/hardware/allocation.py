@@ -47,7 +47,7 @@ def allocated(
     """Return the plan's requests with shares of so many repetitions; see `Plan.allocate`."""
     if method not in METHODS:
         raise ValueError(f"method: expected one of {list(METHODS)}, got {method!r}")
-    held = np.concatenate([np.zeros(0, int), *(_held(plan, r) for r in plan.requests)])
+    held = np.concatenate([_held(plan, request) for request in plan.requests])
     _check_total(total, held)
     if method == "uniform":
         shares = filled(np.ones(len(held)), held, int(total), np.floor)
@@ -82,10 +82,11 @@ def _check_total(total: Any, held: np.ndarray) -> None:
 
 def _sensitivity(plan: Measurement, y: Any, method: str, C: float, alpha: float) -> np.ndarray:
     """Return |∂L/∂K_ij| times the standard deviation of a repetition, for each entry."""
-    if not isinstance(plan.kernel, FidelityKernel) or len(plan.points) != 1:
+    is_whole = len(plan.points) == 1 and plan.columns is None
+    if not (isinstance(plan.kernel, FidelityKernel) and is_whole):
         raise ValueError(
             f"method={method!r}: expected the plan of a FidelityKernel on training points, got "
-            f"{plan.kernel!r} on {len(plan.points)} sets of points"
+            f"{plan.kernel!r} on {'training' if is_whole else 'new'} points"
         )
     n_points = len(plan.points[0])
     if method == "ridge" and not (isinstance(alpha, Real) and alpha > 0):

@@ -47,9 +47,8 @@ def _by_request(plan: Measurement, entries: np.ndarray) -> Iterator[tuple[Reques
         yield _of_pairs(plan, entries)
     elif isinstance(plan.kernel, ProjectedKernel):
         requests = recorded(plan.kernel, plan.points)
-        # Of observables without letters none is measured.
-        for P, axis, request in zip(plan.points, (1, 0), requests, strict=False):
-            yield request, _of_states(plan.kernel, P, entries.max(axis=axis), request)
+        for k, (P, request) in enumerate(zip(plan.points, requests, strict=True)):
+            yield request, _of_states(plan.kernel, P, entries.max(axis=1 - k), request)
     else:
         for request in plan.requests:
             yield request, np.full(len(request), entries.max())

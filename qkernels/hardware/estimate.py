@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import SamplerEvaluator
+from qkernels.feature_maps.validation import integer
 from qkernels.hardware.measurement import Measurement
 from qkernels.hardware.recording import merged, recorded, with_evaluator
 from qkernels.kernels import FidelityKernel, ProjectedKernel
@@ -69,7 +71,7 @@ class Estimate:
         self.mitigation = evaluator.mitigation
         check_columns(self._plan)
         needed = merged(recorded(self._plan.kernel, plan.points))
-        self._identity = plan.evaluator.identity(needed[0]) if needed else ""
+        self._identity = plan.evaluator.identity(needed[0])
         try:
             self._counts = _read(evaluator.ledger, needed, self._identity)
         except MissingCounts as error:
@@ -117,7 +119,7 @@ class Estimate:
         ValueError
             If the level is not between 0 and 1.
         """
-        if not 0 < level < 1:
+        if not (isinstance(level, Real) and 0 < level < 1):
             raise ValueError(f"level: expected a number between 0 and 1, got {level!r}")
         low, high = self._interval(level)
         return self._padded(low), self._padded(high)
@@ -151,9 +153,15 @@ class Estimate:
         ndarray of the shape of `K`
             Each point's counts are drawn anew, once for all entries that they are in: also those of
             another estimate's sample with the same random state.
+
+        Raises
+        ------
+        ValueError
+            If the number of samples is not an integer of at least 1, or the random state neither
+            None nor an integer of at least 0.
         """
         seed = fresh_seed(random_state)
-        for sample in range(n_samples):
+        for sample in range(integer(n_samples, "n_samples", 1)):
             kernel = self._kernel(self.mitigation, (seed, sample))
             yield self._padded(kernel(*self._plan.points))
 
@@ -304,4 +312,6 @@ class _Held:
 
 def fresh_seed(random_state: int | None) -> int:
     """Return a seed: the given one, or another each time."""
-    return secrets.randbits(64) if random_state is None else int(random_state)
+    if random_state is None:
+        return secrets.randbits(64)
+    return integer(random_state, "random_state", 0)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from qkernels.feature_maps.validation import integer
 from qkernels.hardware.estimate import Estimate, fresh_seed
 
 
@@ -68,12 +69,14 @@ def propagate(
 
     Raises
     ------
+    TypeError
+        If the estimator has no `decision_function`.
     ValueError
-        If there are not two samples at least, or an estimate has the columns of support vectors
-        only, from which nothing can be fitted anew.
+        If it takes other things than kernel matrices; if there are not two samples at least, or an
+        estimate has the columns of support vectors only, from which nothing can be fitted anew.
     """
-    if n_samples < 2:
-        raise ValueError(f"n_samples: expected at least 2, got {n_samples!r}")
+    _check_estimator(estimator)
+    n_samples = integer(n_samples, "n_samples", 2)
     if any(e is not None and e.is_padded for e in (train, test)):
         raise ValueError("expected estimates of whole matrices, got that of a prediction's columns")
     fitted = clone(estimator).fit(train.K, y)
@@ -89,3 +92,13 @@ def propagate(
         decisions.append(again.decision_function(K_new))
         changed += again.predict(K_new) != predicted
     return Propagation(decision, np.std(decisions, axis=0, ddof=1), changed / n_samples)
+
+
+def _check_estimator(estimator: Any) -> None:
+    if not hasattr(estimator, "decision_function"):
+        raise TypeError(f"expected a classifier with a decision_function, got {estimator!r}")
+    for name, value in estimator.get_params().items():
+        if name.rpartition("__")[2] == "kernel" and value != "precomputed":
+            raise ValueError(
+                f"expected an estimator with kernel='precomputed', got {name}={value!r}"
+            )

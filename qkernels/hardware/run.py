@@ -19,6 +19,7 @@ from qkernels.hardware.entries import largest_by_point
 from qkernels.hardware.estimate import Estimate, estimate
 from qkernels.hardware.measurement import Measurement
 from qkernels.sampling.backends import Offline
+from qkernels.sampling.execution import MissingCounts
 from qkernels.sampling.ledger import Ledger
 from qkernels.sampling.ledgered import LedgeredSampler
 from qkernels.sampling.mitigation import Mitigation, Readout
@@ -80,11 +81,16 @@ class Run:
             Before anything is submitted, if all of it would cost too much.
         UnknownSubmission
             If nobody knows whether a submission was run: see `resolve`.
+        MissingCounts
+            If the ledger lacks something, and there is no backend to buy it from.
         """
-        execution = self.plan.evaluator.execution
-        execution.require_budget(self.plan.requests)
-        for request in self.plan.requests:
-            execution.buy(request, wait=wait)
+        if self.plan.evaluator.is_offline:
+            self._require_counts()
+        else:
+            execution = self.plan.evaluator.execution
+            execution.require_budget(self.plan.requests)
+            for request in self.plan.requests:
+                execution.buy(request, wait=wait)
         self._warn_of_calibrations()
         return self
 
@@ -213,6 +219,13 @@ class Run:
                 UserWarning,
             )
         return run
+
+    def _require_counts(self) -> None:
+        if lacking := self.missing:
+            raise MissingCounts(
+                f"expected a backend to buy repetitions of {lacking} points from, which "
+                f"{self.ledger!r} lacks, got none"
+            )
 
     def _more(self, factor: np.ndarray) -> tuple[Request, ...]:
         """Return the requests with repetitions multiplied by what their entries need."""

@@ -181,7 +181,9 @@ def two_qubit_depth(circuit: cirq.AbstractCircuit) -> int:
 
 def _std_error(name: str, plan: Measurement, requests: tuple[Request, ...]) -> float:
     """Return the mean standard error of an entry off the diagonal."""
-    most = int(max((r.repetitions.max(initial=1) for r in requests), default=1))
+    if not sum(map(len, requests)):
+        return 0.0
+    most = int(max(r.repetitions.max(initial=1) for r in requests))
     if name == "tomography":
         return _projected_std_error(plan, most)
     try:
@@ -196,12 +198,12 @@ def _std_error(name: str, plan: Measurement, requests: tuple[Request, ...]) -> f
 
 
 def _repetitions(name: str, plan: Measurement, requests: tuple[Request, ...]) -> np.ndarray:
-    """Return those of each entry off the diagonal."""
+    """Return those of each entry off the diagonal: infinitely many, where it is known to be 1."""
     evaluator = plan.evaluator.replace(estimator=name)
     gram = evaluator.gram_request(*map(plan.kernel.prepare, plan.points))
     by_key = dict(zip(requests[0].keys(""), requests[0].repetitions.tolist(), strict=True))
     of_points = np.array([by_key[key] for key in gram.request.keys("")])
-    return of_points[gram.entries[_off(plan, gram.entries)]]
+    return np.append(of_points, np.inf)[gram.entries[_off(plan, gram.entries)]]
 
 
 def _off(plan: Measurement, entries: np.ndarray) -> np.ndarray:

@@ -122,6 +122,12 @@ def test_allocation_by_a_learner_is_for_fidelities_of_training_points():
         hardware.plan(projected(), X).allocate(10**5, y=y, method="svm")
     with pytest.raises(ValueError, match=text):
         hardware.plan(fidelity(), X, Y).allocate(10**5, y=y, method="svm")
+    # Its new points are the support vectors.
+    machine = SVC(kernel=fidelity()).fit(X, y)
+    prediction = hardware.plan_prediction(machine, X[machine.support_])
+    assert len(prediction.points) == 1
+    with pytest.raises(ValueError, match=text):
+        prediction.allocate(10**5, y=y[machine.support_], method="svm")
 
 
 @pytest.mark.parametrize("method", ["uniform", "svm", "ridge"])

@@ -187,6 +187,24 @@ def test_what_cannot_be_measured_is_not_listed():
     assert [c.name for c in summary.estimators] == ["bell"]
 
 
+def test_one_point_that_is_not_measured_takes_nothing():
+    plan = hardware.plan(fidelity(diagonal="one"), X[:1])
+    summary = plan.summary()
+    assert [(c.points, c.std_error) for c in summary.estimators] == [(0, 0), (0, 0)]
+    run = plan.execute().top_up(std_error=0.1)
+    assert (run.missing, run.estimate().K, run.estimate().std_error) == (0, [[1]], [[0]])
+
+
+@pytest.mark.parametrize("estimator", ["inversion", "bell"])
+def test_entries_that_are_known_have_no_error(estimator):
+    kernel = fidelity(estimator=estimator, diagonal="one")
+    found = hardware.plan(kernel, X, X[:2]).summary().std_error
+    K = qk.FidelityKernel(zz)(X, X[:2])
+    variance = K * (1 - K) if estimator == "inversion" else 1 - K**2
+    variance[[0, 1], [0, 1]] = 0
+    assert found == pytest.approx(np.mean(np.sqrt(variance / 100)), rel=1e-12)
+
+
 def test_two_qubit_depth_counts_layers():
     a, b, c, d = cirq.LineQubit.range(4)
     circuit = cirq.Circuit(

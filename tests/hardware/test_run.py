@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.pipeline import make_pipeline
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 
 import qkernels as qk
 from qkernels import hardware
@@ -114,6 +114,25 @@ def test_attach_finds_what_was_run():
     assert run.missing == 0
 
 
+@pytest.mark.parametrize("backend", [None, hardware.Offline("Device")])
+def test_without_a_backend_nothing_needs_to_be_bought(backend):
+    ledger = hardware.Ledger()
+    bought = hardware.plan(fidelity(ledger=ledger), X).execute()
+    evaluator = qk.SamplerEvaluator(backend, repetitions=100, ledger=ledger)
+    kernel = qk.FidelityKernel(zz, evaluator=evaluator)
+    run = hardware.plan(kernel, X).execute()
+    assert hardware.plan(kernel, X).submit().collect().missing == 0
+    np.testing.assert_array_equal(run.estimate().K, bought.estimate().K)
+    assert run.top_up(std_error=0.5) is run
+    text = re.escape(
+        "a backend to buy repetitions of 4 points from, which Ledger() lacks, got none"
+    )
+    with pytest.raises(hardware.MissingCounts, match=text):
+        hardware.plan(kernel, X[:4], Y[:1]).execute()
+    with pytest.raises(hardware.MissingCounts, match="expected a backend to buy repetitions of"):
+        run.top_up(std_error=0.001)
+
+
 # -- Estimates
 
 
@@ -184,6 +203,8 @@ def test_intervals_hold_the_estimate():
     assert np.all((low >= 0) & (high <= 1))
     with pytest.raises(ValueError, match="level: expected a number between 0 and 1, got 95"):
         found.interval(95)
+    with pytest.raises(ValueError, match="level: expected a number between 0 and 1, got '95 %'"):
+        found.interval("95 %")
 
 
 @pytest.mark.parametrize("points", [(X,), (X, Y)])
@@ -220,6 +241,12 @@ def test_bootstrap_draws_each_point_once():
     assert np.abs(samples[0] - samples[1]).max() > 0
     again = list(found.bootstrap(2, random_state=1))
     np.testing.assert_array_equal(samples, again)
+    with pytest.raises(
+        ValueError, match="expected n_samples to be an integer of at least 1, got 0"
+    ):
+        next(found.bootstrap(0))
+    with pytest.raises(ValueError, match="expected random_state to be an integer of at least 0"):
+        next(found.bootstrap(1, random_state=-1))
 
 
 def test_readout_errors_are_measured_once():
@@ -301,8 +328,21 @@ def test_propagation_through_a_repair():
     machine = make_pipeline(qk.psd.PSDRepair(), SVC(kernel="precomputed"))
     found = hardware.propagate(machine, run.estimate(), y, n_samples=5, random_state=0)
     assert found.std_error.shape == (6,)
-    with pytest.raises(ValueError, match="n_samples: expected at least 2, got 1"):
+    with pytest.raises(
+        ValueError, match="expected n_samples to be an integer of at least 2, got 1"
+    ):
         hardware.propagate(machine, run.estimate(), y, n_samples=1)
+
+
+def test_machines_that_take_no_matrices_are_refused():
+    found = hardware.plan(fidelity(), X).execute().estimate()
+    for machine in (SVC(), make_pipeline(qk.psd.PSDRepair(), SVC())):
+        with pytest.raises(
+            ValueError, match=r"with kernel='precomputed', got (svc__)?kernel='rbf'"
+        ):
+            hardware.propagate(machine, found, y)
+    with pytest.raises(TypeError, match="expected a classifier with a decision_function, got SVR"):
+        hardware.propagate(SVR(kernel="precomputed"), found, y)
 
 
 def test_nothing_is_fitted_anew_from_columns_of_support_vectors():
