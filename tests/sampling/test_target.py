@@ -1,7 +1,5 @@
 """`qkernels.sampling.target`: compiled circuits against the original's exact probabilities."""
 
-import copy
-import pickle
 import subprocess
 import sys
 
@@ -169,34 +167,7 @@ def test_symbolic_phases():
     check_same_statistics(Target(CZ).compile(circuit), circuit, {"x": 0.9})
 
 
-# -- Values
-
-
-def test_targets_are_values():
-    device = line(3)
-    target = Target(CZ, device, [cirq.GridQubit(0, 0), cirq.GridQubit(0, 1)])
-    same = Target(cirq.CZTargetGateset(), device, (cirq.GridQubit(0, 0), cirq.GridQubit(0, 1)))
-    assert target == same
-    assert hash(target) == hash(same)
-    assert target != Target(CZ, device)
-    assert copy.deepcopy(target) is target
-    assert copy.copy(target) is target
-    assert "CZTargetGateset" in repr(target)
-    with pytest.raises(AttributeError):
-        target.route = False
-
-
-def test_calibrations_tell_targets_apart():
-    best = [
-        Target(device=WEBER, qubits="best", calibration=c)
-        for c in (CALIBRATIONS[WEBER], dict(CALIBRATIONS[WEBER]), {"readout": {}})
-    ]
-    assert best[0] == best[1] != best[2]
-    assert best[0].native_gateset is not None
-    loaded = pickle.loads(pickle.dumps(best[0]))
-    assert loaded == best[0]
-    assert "native_gateset" not in vars(loaded)
-    assert len(set(best)) == 2
+# -- Others
 
 
 def test_nothing_to_do():
@@ -323,19 +294,6 @@ def test_the_best_region_beats_others(device, n_qubits):
         assert is_connected(graph.subgraph(region))
         others.append(errors.region_cost(graph, region, n_gates))
     assert best < np.quantile(others, 0.1)
-
-
-def test_a_processor_says_all_that_is_needed():
-    processor = google.create_default_noisy_quantum_virtual_machine(
-        "rainbow", cirq.DensityMatrixSimulator
-    ).get_processor("rainbow")
-    calibration = processor.get_current_calibration()
-    target = Target(None, processor.get_device(), "best", calibration=calibration)
-    compiled = target.compile(inversion(zz(2)))
-    result = processor.get_sampler().run(
-        resolved(compiled, at(names(compiled), 0.3)), repetitions=200
-    )
-    assert np.mean(np.all(result.measurements["m"] == 0, axis=1)) > 0.7
 
 
 @pytest.mark.parametrize("n_qubits", [4, 6])

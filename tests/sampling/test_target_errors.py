@@ -33,6 +33,16 @@ class Wide(Unknown):
         return 3
 
 
+class Uncalibrated:
+    """A processor that was never calibrated."""
+
+    def get_device(self):
+        return WEBER
+
+    def get_current_calibration(self):
+        return None
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -42,7 +52,21 @@ class Wide(Unknown):
             "gateset: expected a cirq.CompilationTargetGateset, such as cirq.CZTargetGateset(), "
             "got cirq.Gateset(",
         ),
-        (lambda: Target(device="weber"), TypeError, "device: expected a cirq.Device, got 'weber'"),
+        (
+            lambda: Target(device="weber"),
+            TypeError,
+            "device: expected a cirq.Device, or a processor or sampler of cirq_google, got 'weber'",
+        ),
+        (
+            lambda: Target(device=cirq.Simulator()),
+            TypeError,
+            "a processor or sampler of cirq_google, got <cirq.sim.sparse_simulator.Simulator",
+        ),
+        (
+            lambda: Target(device=Uncalibrated(), qubits="best"),
+            ValueError,
+            "qubits='best' needs a calibration, got calibration=None",
+        ),
         (
             lambda: Target(device=WEBER, qubits="best", calibration=0.1),
             TypeError,

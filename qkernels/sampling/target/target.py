@@ -56,8 +56,9 @@ class Target:
     gateset : cirq.CompilationTargetGateset, optional
         The gates to compile to. Left out, it is the first of the device's own that is built on a
         two-qubit gate whose errors the calibration has, or just the first.
-    device : cirq.Device, optional
-        Its metadata tell its qubits and edges.
+    device : cirq.Device, or processor or sampler of cirq_google, optional
+        Its metadata tell its qubits and edges. A processor, or a sampler's, is asked once for its
+        device and, if no calibration is given, for its current one; the target keeps only those.
     qubits : sequence of cirq.Qid or "best", optional
         The device's qubits that may be used. Of more than the circuit needs, those of the highest
         expected fidelity are taken, or without a calibration a compact region. "best" takes them
@@ -76,7 +77,7 @@ class Target:
     Raises
     ------
     TypeError
-        If the gate set or the device is none.
+        If the gate set or the device is none, or the calibration is no mapping.
     ValueError
         If `qubits` are not the device's, or "best" lacks a device or a calibration.
 
@@ -104,18 +105,28 @@ class Target:
     """
 
     gateset: cirq.CompilationTargetGateset | None = None
-    device: cirq.Device | None = None
+    # A `cirq.Device` or None, once what was given has been asked for it.
+    device: Any = None
     qubits: Sequence[cirq.Qid] | str | None = None
     route: bool = True
     dynamical_decoupling: bool = False
     calibration: Calibration | None = field(default=None, hash=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._ask_processor()
         _check_types(self)
         if self.qubits is not None and not isinstance(self.qubits, str):
             object.__setattr__(self, "qubits", tuple(self.qubits))
         if self.qubits is not None:
             _check_qubits(self.qubits, self.device, self.calibration)
+
+    def _ask_processor(self) -> None:
+        """Take the device and the calibration that a processor or its sampler offers."""
+        processor = getattr(self.device, "processor", self.device)
+        if callable(getattr(processor, "get_device", None)):
+            object.__setattr__(self, "device", processor.get_device())
+        if self.calibration is None and hasattr(processor, "get_current_calibration"):
+            object.__setattr__(self, "calibration", processor.get_current_calibration())
 
     @cached_property
     def native_gateset(self) -> cirq.CompilationTargetGateset | None:
@@ -254,7 +265,10 @@ def _check_types(target: Target) -> None:
             f"got {gateset!r}"
         )
     if device is not None and not isinstance(device, cirq.Device):
-        raise TypeError(f"device: expected a cirq.Device, got {device!r}")
+        raise TypeError(
+            "device: expected a cirq.Device, or a processor or sampler of cirq_google, "
+            f"got {device!r}"
+        )
     if target.calibration is not None and not isinstance(target.calibration, Mapping):
         raise TypeError(
             f"calibration: expected a mapping from metrics to values, got {target.calibration!r}"
