@@ -16,7 +16,7 @@ import numpy as np
 from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
 from qkernels.hardware.measurement import Measurement
 from qkernels.hardware.recording import merged, recorded, with_evaluator
-from qkernels.kernels import FidelityKernel
+from qkernels.kernels import FidelityKernel, ProjectedKernel
 from qkernels.sampling.requests import Request
 
 Price = Callable[[cirq.AbstractCircuit, int], float]
@@ -32,7 +32,7 @@ class EstimatorCost:
     Attributes
     ----------
     name : str
-        "inversion", "bell" or "tomography".
+        "inversion", "bell" or "tomography"; "inversion + tomography" of a sum or product of both.
     is_chosen : bool
         Whether the plan uses it.
     circuits, points, repetitions : int
@@ -41,7 +41,8 @@ class EstimatorCost:
         Of the largest circuit, compiled: layers of gates on two qubits or more.
     std_error : float
         Mean standard error of an entry, on a device without noise; the largest that can be where
-        the circuit is too wide to be simulated, and not a number for an outer kernel.
+        the circuit is too wide to be simulated. Not a number where there is no formula: for outer
+        kernels, sums and products.
     price : float
         Of all points; 0 without a price.
     """
@@ -132,7 +133,7 @@ def summarize(plan: Measurement, price: Price | None) -> PlanSummary:
 
 def _costs(plan: Measurement, price: Price) -> Iterator[EstimatorCost]:
     if not isinstance(plan.kernel, FidelityKernel):
-        yield _cost("tomography", plan, plan.requests, price, is_chosen=True)
+        yield _cost(_name(plan), plan, plan.requests, price, is_chosen=True)
         return
     for name in ("inversion", "bell"):
         is_chosen = name == plan.evaluator.estimator
@@ -141,6 +142,14 @@ def _costs(plan: Measurement, price: Price) -> Iterator[EstimatorCost]:
         except ValueError:  # The map cannot be measured in this way, or not be corrected.
             continue
         yield _cost(name, plan, requests, price, is_chosen=is_chosen)
+
+
+def _name(plan: Measurement) -> str:
+    """Return how a kernel is measured that is no fidelity kernel, but may have one inside."""
+    parts = [plan.kernel, *plan.kernel.get_params().values()]
+    names = [plan.evaluator.estimator] * any(isinstance(part, FidelityKernel) for part in parts)
+    names += ["tomography"] * any(isinstance(part, ProjectedKernel) for part in parts)
+    return " + ".join(names)
 
 
 def _requests_with(plan: Measurement, estimator: str) -> tuple[Request, ...]:
@@ -184,7 +193,7 @@ def _std_error(name: str, plan: Measurement, requests: tuple[Request, ...]) -> f
     if not sum(map(len, requests)):
         return 0.0
     most = int(max(r.repetitions.max(initial=1) for r in requests))
-    if name == "tomography":
+    if not isinstance(plan.kernel, FidelityKernel):
         return _projected_std_error(plan, most)
     try:
         K = _exact(plan)

@@ -173,6 +173,21 @@ def test_estimators_stand_beside_each_other():
     assert printed[-1].startswith("in the ledger: 0 of 21 points; to buy: 2100 repetitions of 21")
 
 
+@pytest.mark.parametrize("estimator", ["inversion", "bell"])
+def test_sums_and_products_are_measured_as_their_parts_are(estimator):
+    evaluator = qk.SamplerEvaluator(Device(), repetitions=10, estimator=estimator)
+    pairs = qk.FidelityKernel(zz, evaluator=evaluator)
+    states = qk.ProjectedKernel(zz, evaluator=evaluator)
+    for kernel, name in (
+        (pairs + RBF(), estimator),
+        (2.0 * states, "tomography"),
+        (pairs * (states + WhiteKernel()), f"{estimator} + tomography"),
+    ):
+        (cost,) = hardware.plan(kernel, X).summary().estimators
+        assert (cost.name, cost.is_chosen) == (name, True)
+        assert np.isnan(cost.std_error)
+
+
 def test_what_cannot_be_measured_is_not_listed():
     x = cirq.LineQubit(0)
     noisy = qk.FeatureMap(
