@@ -2,6 +2,9 @@
 
 import copy
 import pickle
+import re
+import subprocess
+import sys
 
 import cirq
 import numpy as np
@@ -21,6 +24,7 @@ google = pytest.importorskip("cirq_google.engine")
 
 CZ = cirq.CZTargetGateset()
 WEBER = google.create_device_from_processor_id("weber")
+WILLOW = google.create_device_from_processor_id("willow_pink")
 CALIBRATION = google.load_median_device_calibration("weber")
 ROW = [cirq.GridQubit(0, k) for k in range(6)]
 
@@ -57,6 +61,7 @@ def test_targets_are_values():
     same = Target(cirq.CZTargetGateset(), device, tuple(ROW[:2]))
     assert target == same
     assert hash(target) == hash(same)
+    assert target.fingerprint() == same.fingerprint()
     assert target != Target(CZ, device)
     assert copy.deepcopy(target) is target
     assert copy.copy(target) is target
@@ -71,12 +76,73 @@ def test_calibrations_tell_targets_apart():
     ]
     assert best[0] == best[1] != best[2]
     assert best[0].native_gateset is not None
+    assert best[0].fingerprint() == best[1].fingerprint() != best[2].fingerprint()
     loaded = pickle.loads(pickle.dumps(best[0]))
     assert loaded == best[0]
     assert vars(loaded).keys() == {
         *("gateset", "device", "qubits", "route", "dynamical_decoupling", "calibration")
     }
     assert len(set(best)) == 2
+
+
+# -- Texts
+
+
+def test_texts_are_short():
+    assert repr(Target()) == "Target()"
+    digits = "fingerprint=[0-9a-f]{16}"
+    whole = Target(CZ, WEBER, "best", False, True, CALIBRATION)
+    for target, text in (
+        (Target(CZ), "gateset=CZTargetGateset"),
+        (
+            Target(device=line(6), qubits=ROW[:2]),
+            "device=.* of 6 qubits, qubits=.q.0, 0., q.0, 1..",
+        ),
+        (
+            whole,
+            "gateset=CZTargetGateset, device=GridDevice of 53 qubits, qubits='best', route=False, "
+            "dynamical_decoupling=True, calibration=Calibration",
+        ),
+    ):
+        pattern = re.compile(f"Target\\({text}, {digits}\\)")
+        assert pattern.fullmatch(repr(target))
+    assert whole.fingerprint()[:16] in repr(whole)
+
+
+def test_whatever_differs_shows_in_the_fingerprint():
+    pair = {(ROW[0], ROW[1]): [0.01]}
+    square = cirq.testing.construct_grid_device(2, 3)
+    targets = [
+        Target(),
+        *(Target(gateset) for gateset in (CZ, cirq.CZTargetGateset(allow_partial_czs=True))),
+        # Devices of as many qubits, which Cirq cannot write.
+        *(Target(device=device) for device in (line(6), square, WEBER, WILLOW)),
+        *(Target(CZ, line(6), qubits) for qubits in (ROW[:2], ROW[1::-1])),
+        *(Target(CZ, WEBER, route=False, dynamical_decoupling=d) for d in (False, True)),
+        *(Target(CZ, WEBER, calibration={"two_qubit": c}) for c in (pair, {}, {ROW[0]: 0.01})),
+        Target(CZ, WEBER, calibration={"two_qubit": {(ROW[0], ROW[1]): [0.02]}}),
+    ]
+    assert len({target.fingerprint() for target in targets}) == len(targets)
+    assert len({repr(target) for target in targets}) == len(targets)
+
+
+def fingerprints():
+    """Return fingerprints of targets that hold sets, whose order a process may choose."""
+    readout = {q: 0.01 * (q.row + 1) for q in WEBER.metadata.qubit_set}
+    targets = [
+        Target(device=WEBER, qubits="best", calibration={"readout": readout}),
+        *(Target(gateset, line(5)) for gateset in WEBER.metadata.compilation_target_gatesets),
+    ]
+    return [target.fingerprint() for target in targets]
+
+
+def test_every_process_has_the_same_fingerprints():
+    script = "from tests.sampling.test_target_values import fingerprints; print(*fingerprints())"
+    environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == fingerprints()
 
 
 # -- Processors

@@ -28,6 +28,7 @@ from qkernels.feature_maps.flattening import (
 )
 from qkernels.sampling.target.decomposition import gathered, is_primitive, primitives
 from qkernels.sampling.target.gates import converted, decoupled
+from qkernels.sampling.target.identity import digest
 from qkernels.sampling.target.placement import fitted
 from qkernels.sampling.target.qubits import (
     Calibration,
@@ -45,9 +46,11 @@ from qkernels.sampling.target.shapes import best_route
 N_REGIONS = 1000
 # How many operations an error message lists.
 _SHOWN = 4
+# How much of a fingerprint does.
+_SHOWN_DIGITS = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Target:
     """A device, and how circuits are compiled for it: a value, shared by copies.
 
@@ -110,7 +113,7 @@ class Target:
     qubits: Sequence[cirq.Qid] | str | None = None
     route: bool = True
     dynamical_decoupling: bool = False
-    calibration: Calibration | None = field(default=None, hash=False, repr=False)
+    calibration: Calibration | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         self._ask_processor()
@@ -172,6 +175,31 @@ class Target:
             compiled = decoupled(compiled, gateset)
         self._check(compiled)
         return _with_expressions(compiled, flat)
+
+    def fingerprint(self) -> str:
+        """Return a hash of all that the target holds, the same in every process.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+        """
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return digest([getattr(self, f.name) for f in fields(self)])
+
+    def __repr__(self) -> str:
+        """Name what differs from the defaults, and tell the rest by the fingerprint's beginning."""
+        shown = [
+            f"{f.name}={_short(getattr(self, f.name))}"
+            for f in fields(self)
+            if getattr(self, f.name) != f.default
+        ]
+        # Short forms tell not all.
+        digits = [f"fingerprint={self.fingerprint()[:_SHOWN_DIGITS]}"] if shown else []
+        return f"Target({', '.join(shown + digits)})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -320,6 +348,16 @@ def _listed(items: Iterable[Any]) -> str:
     ]
     more = [f"{len(texts) - _SHOWN} more"] if len(texts) > _SHOWN else []
     return ", ".join(texts[:_SHOWN] + more)
+
+
+def _short(value: Any) -> str:
+    """Return a text that names a value, without what it holds."""
+    if isinstance(value, tuple):
+        return f"[{_listed(value)}]"
+    if value is None or isinstance(value, str | bool):
+        return repr(value)
+    known = value.metadata.qubit_set if getattr(value, "metadata", None) is not None else ()
+    return type(value).__name__ + (f" of {len(known)} qubits" if known else "")
 
 
 def _split(circuit: cirq.AbstractCircuit) -> tuple[cirq.Operation, FlatCircuit]:
