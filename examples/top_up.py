@@ -103,7 +103,8 @@ def share_out(
     """Measure with so many repetitions in all, and compare with the exact machine."""
     plan = plan_on(X, seed)
     if method == "svm":
-        plan.execute()  # the pilot, which tells how the objective depends on each entry
+        # The pilot tells how the objective depends on each entry; its counts are in the total.
+        plan.execute()
     plan = plan.allocate(total, y=y, method=method)
     estimate = plan.execute().estimate()
     model, K = fitted(estimate.K, y)

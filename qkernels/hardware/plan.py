@@ -143,14 +143,14 @@ class Plan(Measurement):
         alpha: float = 1.0,
         ledger: Ledger | str | os.PathLike[str] | None = None,
     ) -> Plan:
-        """Return the plan with so many repetitions in all, shared out among the points.
+        """Return the plan with at most so many repetitions in all, shared out among the points.
 
         Parameters
         ----------
         total : int
-            Repetitions of all points together, at least one for each. Those that the ledger has,
-            or that are on their way, are among them: a point of which there are more than its
-            share keeps them, and the other points share the rest.
+            The most repetitions of all points together, at least one for each. Those that the
+            ledger has, or that are on their way, are among them: a point of which there are more
+            than its share keeps them, and the other points share the rest.
         y : array-like of shape (n_points,), optional
             Classes for "svm", targets for "ridge".
         method : {"uniform", "svm", "ridge"}
