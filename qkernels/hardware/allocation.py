@@ -21,6 +21,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from qkernels.evaluators import StatevectorEvaluator
+from qkernels.feature_maps.validation import integer, real_array
 from qkernels.hardware.entries import largest_by_point
 from qkernels.hardware.estimate import estimate
 from qkernels.hardware.measurement import Measurement
@@ -69,7 +70,7 @@ def _held(plan: Measurement, request: Request) -> np.ndarray:
 
 def _check_total(total: Any, held: np.ndarray) -> None:
     least = int(np.maximum(held, 1).sum())
-    if isinstance(total, bool) or not isinstance(total, int | np.integer) or total < len(held):
+    if integer(total, "total", 1) < len(held):
         raise ValueError(
             f"total: expected at least one repetition for each of {len(held)} points, got {total!r}"
         )
@@ -88,12 +89,13 @@ def _sensitivity(plan: Measurement, y: Any, method: str, C: float, alpha: float)
             f"method={method!r}: expected the plan of a FidelityKernel on training points, got "
             f"{plan.kernel!r} on {'training' if is_whole else 'new'} points"
         )
-    n_points = len(plan.points[0])
     if method == "ridge" and not (isinstance(alpha, Real) and alpha > 0):
         raise ValueError(f"alpha: expected a positive number, got {alpha!r}")
-    y = np.asarray(y)
-    if y.shape != (n_points,):
-        raise ValueError(f"y: expected shape ({n_points},), got {y.shape}")
+    y = np.asarray(y) if method == "svm" else real_array(y, "y")
+    if y.shape != (len(plan.points[0]),):
+        raise ValueError(f"y: expected shape ({len(plan.points[0])},), got {y.shape}")
+    if method == "ridge" and not np.isfinite(y).all():
+        raise ValueError(f"y: expected finite numbers, got {y}")
     K = _pilot(plan)
     gradient = SVMDual(C=C)(K, y)[1] if method == "svm" else _ridge_gradient(K, y, alpha)
     variance = 1 - K**2 if plan.evaluator.estimator == "bell" else K * (1 - K)
@@ -102,7 +104,7 @@ def _sensitivity(plan: Measurement, y: Any, method: str, C: float, alpha: float)
 
 def _ridge_gradient(K: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
     """Return the derivative of yᵀ(K + αI)⁻¹y: −a aᵀ with a = (K + αI)⁻¹y."""
-    weights = cho_solve(cho_factor(K + alpha * np.eye(len(K))), y.astype(float))
+    weights = cho_solve(cho_factor(K + alpha * np.eye(len(K))), y)
     return -np.outer(weights, weights)
 
 

@@ -65,7 +65,7 @@ class PlanSummary:
     Attributes
     ----------
     estimators : tuple of EstimatorCost
-        The plan's own, and those that could take its place.
+        The plan's own, and those that could take its place, with as many repetitions of a point.
     counted_points, coming_points : int
         How many points have all their repetitions in the ledger; how many others were submitted.
     missing_points, missing_repetitions : int
@@ -153,8 +153,15 @@ def _name(plan: Measurement) -> str:
 
 
 def _requests_with(plan: Measurement, estimator: str) -> tuple[Request, ...]:
+    """Return what another estimator would measure, each point as often as the plan does on average.
+
+    On average, since `Plan.allocate` and top-ups give some points more than others.
+    """
     evaluator: SamplerEvaluator = plan.evaluator.replace(estimator=estimator)
-    return merged(recorded(with_evaluator(plan.kernel, evaluator), plan.points))
+    asked = np.concatenate([request.repetitions for request in plan.requests])
+    mean = max(1, round(asked.sum() / max(1, len(asked))))
+    requests = merged(recorded(with_evaluator(plan.kernel, evaluator), plan.points))
+    return tuple(request.asking_for(np.full(len(request), mean)) for request in requests)
 
 
 def _cost(

@@ -101,10 +101,19 @@ def test_svm_gives_nothing_but_the_even_share_to_pairs_of_others():
     ("arguments", "text"),
     [
         ({"total": 20}, "total: expected at least one repetition for each of 21 points, got 20"),
-        ({"total": 1e5}, "total: expected at least one repetition for each of 21 points"),
+        ({"total": 0}, "expected total to be an integer of at least 1, got 0"),
+        ({"total": 1e5}, "expected total to be an integer of at least 1, got 100000.0"),
         ({"total": 9999, "method": "best"}, "method: expected one of ['uniform', 'svm', 'ridge']"),
         ({"total": 9999, "method": "svm", "y": y[:3]}, "y: expected shape (6,), got (3,)"),
         ({"total": 9999, "method": "svm"}, "y: expected shape (6,), got ()"),
+        (
+            {"total": 9999, "method": "ridge", "y": [1, 0, np.inf, 0, 0, 0]},
+            "y: expected finite numbers, got [ 1.  0. inf  0.  0.  0.]",
+        ),
+        (
+            {"total": 9999, "method": "ridge", "y": list("ababab")},
+            "expected y to be an array of numbers, got ['a', 'b', 'a', 'b', 'a', 'b']",
+        ),
         (
             {"total": 9999, "method": "ridge", "y": y, "alpha": 0},
             "alpha: expected a positive number, got 0",

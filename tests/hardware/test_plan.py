@@ -188,6 +188,14 @@ def test_sums_and_products_are_measured_as_their_parts_are(estimator):
         assert np.isnan(cost.std_error)
 
 
+def test_estimators_are_compared_at_equal_repetitions():
+    plan = hardware.plan(fidelity(), X)
+    for shared in (plan.allocate(21 * 300), plan.execute().top_up(std_error=0.02).plan):
+        inversion, bell = shared.summary().estimators
+        assert inversion.repetitions > 2100
+        assert bell.repetitions == pytest.approx(inversion.repetitions, abs=21 / 2)
+
+
 def test_what_cannot_be_measured_is_not_listed():
     x = cirq.LineQubit(0)
     noisy = qk.FeatureMap(
