@@ -95,8 +95,10 @@ def _joined(requests: Sequence[Request]) -> Request:
         np.concatenate([r.repetitions for r in requests]),
         _JoinedNames(tuple(r.names for r in requests), starts),
     )
-    rows = {key: row for row, key in enumerate(both.keys(""))}
-    return both[np.array(sorted(rows.values()))]
+    rows: dict[bytes, int] = {}
+    for row, key in enumerate(both.keys("")):
+        rows.setdefault(key, row)
+    return both[np.array(list(rows.values()))]
 
 
 @dataclass(frozen=True, eq=False)

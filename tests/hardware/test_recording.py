@@ -32,6 +32,16 @@ def test_settings_keep_their_letters():
     assert names(hardware.plan(projected(), X[:2], Y)) == expected_names(2, 4)
 
 
+def test_points_of_both_sets_are_named_once_as_in_the_first():
+    assert names(hardware.plan(projected(), X[:2], X[1:3])) == {
+        name for name in expected_names(2, 2) if not name.startswith("Y[0]")
+    }
+    kernel = fidelity(mitigation=[hardware.Depolarizing("split")])
+    assert names(hardware.plan(kernel, X[:1], X[:2])) == {
+        *("X[0] with X[0]", "X[0] with Y[1]", "Y[1] with Y[1]")
+    }
+
+
 def test_kernels_of_one_circuit_have_the_same_points():
     evaluator = qk.SamplerEvaluator(Device(), repetitions=10)
     half = qk.ProjectedKernel(zz, bandwidth=0.5, evaluator=evaluator)
