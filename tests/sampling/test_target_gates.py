@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qkernels.sampling.target.gates import converted, merged
+from qkernels.sampling.target.interactions import without_interactions
 from tests.sampling.target_circuits import resolved
 
 cirq_google = pytest.importorskip("cirq_google")
@@ -128,6 +129,27 @@ def test_constants_cost_few_gates(operations, counts):
         np.testing.assert_allclose(
             outcomes(found, {"t": 0.3}), outcomes(around(operations), {"t": 0.3}), atol=1e-7
         )
+
+
+def coherent_error(operations, theta, phi):
+    """Return how far operations are from ZZ^0.4 if each CZ is off by the same angles."""
+    error = [cirq.FSimGate(theta, phi)(A, B)]
+    noisy = [[op, *(error if len(op.qubits) == 2 else [])] for op in operations]
+    overlap = np.trace(
+        cirq.unitary(cirq.ZZ**-0.4) @ cirq.Circuit(noisy).unitary(qubit_order=[A, B])
+    )
+    return 1 - abs(overlap / 4) ** 2
+
+
+@pytest.mark.parametrize(("theta", "phi"), [(0.05, 0.0), (0.0, 0.1), (0.03, -0.08)])
+def test_coherent_errors_of_an_interaction_cancel(theta, phi):
+    rotation = [cirq.H(B), cirq.Z(B) ** 0.4, cirq.H(B)]
+    plain = [cirq.H(B), cirq.CZ(A, B), *rotation, cirq.CZ(A, B), cirq.H(B)]
+    assert coherent_error(plain, 0, 0) == pytest.approx(0, abs=1e-9)
+    symbolic = without_interactions([cirq.ZZ(A, B) ** T], GATESETS["cz"])
+    found = list(resolved(cirq.Circuit(symbolic), {"t": 0.4}).all_operations())
+    assert coherent_error(found, 0, 0) == pytest.approx(0, abs=1e-9)
+    assert coherent_error(found, theta, phi) < 0.6 * coherent_error(plain, theta, phi)
 
 
 # -- Runs of one-qubit gates
