@@ -177,7 +177,8 @@ def _word(qubits: Sequence[cirq.Qid], turns: Any) -> Iterator[cirq.Operation]:
 def _constants(operation: cirq.Operation) -> Iterator[cirq.Operation]:
     """Yield constant operations on at most two qubits."""
     if len(operation.qubits) <= 2:
-        yield operation
+        controlled = isinstance(operation.untagged, cirq.ControlledOperation)
+        yield cirq.MatrixGate(_matrix(operation))(*operation.qubits) if controlled else operation
     elif (parts := cirq.decompose_once(operation, default=None)) is not None:
         for part in parts:
             yield from _constants(part)
