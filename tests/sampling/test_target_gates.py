@@ -220,3 +220,14 @@ def test_constants_are_native_where_powers_are_not():
     assert all(operation in native for operation in found)
     expected = outcomes([cirq.H(A), cirq.CNOT(A, B), cirq.Y(B) ** 0.3], {})
     np.testing.assert_allclose(outcomes(found, {}), expected, atol=1e-7)
+
+
+def test_gates_are_of_the_types_that_their_set_names():
+    # It is equal to H, up to a phase.
+    whole = cirq.PhasedXZGate(x_exponent=0.5, z_exponent=1.0, axis_phase_exponent=-0.5)
+    assert whole(A) in GATESETS["ionq"]
+    operations = [whole(A), cirq.CNOT(A, B), cirq.Z(A) ** T, *x_power(U)]
+    found = converted(operations, GATESETS["ionq"])
+    assert [type(op.gate) for op in found[:2]] == [cirq.HPowGate, cirq.CXPowGate]
+    values = {"t": 0.3, "u": -1.2}
+    np.testing.assert_allclose(outcomes(found, values), outcomes(operations, values), atol=1e-10)

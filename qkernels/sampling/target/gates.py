@@ -40,7 +40,8 @@ def converted(
     gateset : cirq.CompilationTargetGateset
     """
     lowered = without_interactions(operations, gateset)
-    return merged(_constants_converted(lowered, gateset), gateset)
+    native = merged(_constants_converted(lowered, gateset), gateset)
+    return [_in_own_form(operation, gateset) for operation in native]
 
 
 def decoupled(circuit: cirq.Circuit, gateset: cirq.CompilationTargetGateset | None) -> cirq.Circuit:
@@ -65,7 +66,8 @@ def decoupled(circuit: cirq.Circuit, gateset: cirq.CompilationTargetGateset | No
             return [operation]
         run: list[Factor] = []
         _append(run, _factor(operation))
-        return list(_native_run(run, operation.qubits[0], gateset))
+        own = _native_run(run, operation.qubits[0], gateset)
+        return [_in_own_form(gate, gateset) for gate in own]
 
     return cirq.map_operations_and_unroll(pulsed, native).unfreeze()
 
@@ -80,6 +82,20 @@ def _constants_converted(
         cirq.Circuit(tagged), context=context, gateset=gateset
     )
     return (op.untagged if _TAG in op.tags else op for op in circuit.all_operations())
+
+
+def _in_own_form(operation: cirq.Operation, gateset: cirq.Gateset) -> cirq.Operation:
+    """Return a gate of the types that its gate set names, if it only is equal to such a one.
+
+    A PhasedXZGate can be equal to H, but who knows H by its type does not know that.
+    """
+    families = [family.gate for family in gateset.gates if operation in family]
+    types = tuple(gate if isinstance(gate, type) else type(gate) for gate in families)
+    if not types or isinstance(operation.gate, types):
+        return operation
+    return min((gate for gate in families if isinstance(gate, cirq.Gate)), key=repr).on(
+        *operation.qubits
+    )
 
 
 # -- Runs of one-qubit gates
