@@ -14,6 +14,9 @@ import cirq
 from qkernels.sampling.target.qubits import BEAM_WIDTH, Errors, Graph, distances
 from qkernels.sampling.target.routing import Load, Places, Routed, blocks
 
+# The last digits of a cost may differ between machines.
+_DIGITS = 12
+
 
 def fitted(
     operations: Sequence[cirq.Operation], logical: Sequence[cirq.Qid], graph: Graph, errors: Errors
@@ -83,7 +86,7 @@ def embeddings(
                 # What is as near as this in the pattern cannot be farther on the graph.
                 if all(far[place].get(other, math.inf) <= steps for other, steps in bounds):
                     longer = {**places, node: place}
-                    grown.append((cost + added_cost(longer, node), longer))
+                    grown.append((round(cost + added_cost(longer, node), _DIGITS), longer))
         # Sorting keeps the order of equal ones, which is that of the graphs.
         found = sorted(grown, key=lambda item: item[0])[:count]
     return [places for _, places in found]
