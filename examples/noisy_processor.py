@@ -62,12 +62,7 @@ def plan_on(processor_id: str, X: np.ndarray, repetitions: int, seed: int) -> qk
     engine = cirq_google.engine.create_default_noisy_quantum_virtual_machine(
         processor_id, cirq.DensityMatrixSimulator, seed=seed
     )
-    processor = engine.get_processor(processor_id)
-    target = qk.hardware.Target(
-        device=processor.get_device(),
-        calibration=processor.get_current_calibration(),
-        qubits="best",
-    )
+    target = qk.hardware.Target(device=engine.get_processor(processor_id), qubits="best")
     evaluator = qk.SamplerEvaluator(
         engine.get_sampler(processor_id),
         repetitions=repetitions,
