@@ -2,11 +2,11 @@
 
 On the simulated willow_pink, correcting readout and depolarizing noise takes off two thirds of the
 error of a kernel matrix (`noisy_processor.py`) and leaves the rest. Here parts of the noise model
-are exchanged for depolarizing noise, each gate's total error staying what it is, to see which of them
-is left. Then qubits chosen in three ways are compared: by calibrated gate errors, at random, and by
-the angles of the coherent errors that the calibration lists. Last, the circuit is twirled: random
-Paulis around every CZ, which cancel, turn coherent errors into stochastic ones, and those the
-chain takes out. Out come a table and a figure.
+are exchanged for depolarizing noise, each gate's total error staying what it is, to see which of
+them is left. Then qubits chosen in three ways are compared: by calibrated gate errors, at random,
+and by the angles of the coherent errors that the calibration lists. Last, the circuit is twirled:
+random Paulis around every CZ, which cancel, turn coherent errors into stochastic ones, and those
+the chain takes out. Out come a table and a figure.
 """
 
 from __future__ import annotations
