@@ -188,11 +188,11 @@ class SamplerEvaluator:
 
         Counts of one ledger are the same whenever they are asked for; those of another are not.
         """
-        names = ("repetitions", "estimator", "diagonal", "mitigation", "target")
+        names = ("repetitions", "estimator", "diagonal", "mitigation")
         backend = None if self.backend is None else identity_of(self.backend)
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
-        calibration = None if self.target is None else self.target.calibration
-        text = f"sampler-1:{self.ledger.name}:{backend}, {arguments}, calibration={calibration!r}"
+        target = None if self.target is None else self.target.fingerprint()
+        text = f"sampler-1:{self.ledger.name}:{backend}, {arguments}, target={target}"
         return text if self.source is None else f"{text}, source={self.source!r}"
 
     def replace(self, **changes: Any) -> SamplerEvaluator:
