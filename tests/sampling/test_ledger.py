@@ -157,9 +157,7 @@ def test_files_that_may_not_be_written(filled):
 
 @pytest.mark.parametrize("folder", ["", ".", Path("/")])
 def test_a_folder_is_no_ledger(folder):
-    with pytest.raises(
-        IsADirectoryError, match=r"^path: expected the path of a file, got .*, a "
-    ):
+    with pytest.raises(IsADirectoryError, match=r"^path: expected the path of a file, got .*, a "):
         Ledger(folder)
 
 
