@@ -20,6 +20,7 @@ from qkernels import (
 )
 from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
 from qkernels.feature_maps import FeatureMap
+from qkernels.gram import GramStore, gram_chunked, gram_matrix
 from qkernels.kernels import (
     FidelityKernel,
     ProjectedFeatures,
@@ -39,6 +40,7 @@ __all__ = [
     "Adam",
     "FeatureMap",
     "FidelityKernel",
+    "GramStore",
     "KernelTrainer",
     "ProjectedFeatures",
     "ProjectedKernel",
@@ -51,6 +53,8 @@ __all__ = [
     "evaluators",
     "feature_maps",
     "from_json",
+    "gram_chunked",
+    "gram_matrix",
     "hardware",
     "kernels",
     "losses",

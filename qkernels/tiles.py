@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 # Boundaries are multiples of this, so that a tile fills registers of points.
@@ -75,3 +77,57 @@ def rounds(tiles: np.ndarray, *, symmetric: bool) -> list[np.ndarray]:
         row, column = np.unique(tiles[:, [0, 2]], return_inverse=True)[1].reshape(-1, 2).T
     group = (row + column) % (1 + max(row.max(), column.max()))
     return [tiles[group == r] for r in range(1 + int(group.max()))]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A matrix cut into square tiles, all of one edge but for the last row and column of them.
+
+    Attributes
+    ----------
+    n_rows, n_columns : int
+        Of the matrix.
+    edge : int
+        Rows and columns of a tile.
+    symmetric : bool
+        Whether a tile stands for its mirror image too: then only those with i <= j count.
+
+    Examples
+    --------
+    >>> grid = Grid(5, 5, 2, symmetric=True)
+    >>> grid.tiles()
+    [(0, 0), (0, 1), (0, 2), (1, 2), (1, 1), (2, 2)]
+    >>> grid.rows(2)
+    slice(4, 5, None)
+    """
+
+    n_rows: int
+    n_columns: int
+    edge: int
+    symmetric: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of tiles."""
+        return -(-self.n_rows // self.edge), -(-self.n_columns // self.edge)
+
+    def __len__(self) -> int:
+        n, m = self.shape
+        return n * (n + 1) // 2 if self.symmetric else n * m
+
+    def rows(self, i: int) -> slice:
+        """Return the rows of the matrix in row i of tiles."""
+        return slice(i * self.edge, min((i + 1) * self.edge, self.n_rows))
+
+    def columns(self, j: int) -> slice:
+        """Return the columns of the matrix in column j of tiles."""
+        return slice(j * self.edge, min((j + 1) * self.edge, self.n_columns))
+
+    def tiles(self) -> list[tuple[int, int]]:
+        """Return the tiles row by row, each row the other way, so that neighbours share points."""
+        n, m = self.shape
+        return [
+            (i, j)
+            for i in range(n)
+            for j in range(i if self.symmetric else 0, m)[:: -1 if i % 2 else 1]
+        ]

@@ -124,6 +124,12 @@ def fingerprint(kernel: Any, evaluator_fingerprint: str) -> str:
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
 
+def classical_fingerprint(kernel: Any) -> str:
+    """Return a hash of all that decides the numbers of one of scikit-learn's kernels."""
+    tree = [type(kernel).__name__, _without_bounds(_encode_all(_arguments(kernel)))]
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
+
+
 def encode(value: Any) -> Any:
     """Return plain JSON values for `value`; what JSON lacks becomes {tag: content}."""
     if isinstance(value, np.generic):

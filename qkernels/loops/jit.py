@@ -11,6 +11,8 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +77,24 @@ def jit(function: Callable) -> Any:
         numba.config.CACHE_DIR = previous
 
 
+# How many threads loops may use that are called from here, where fewer than all.
+_threads: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
 def thread_count() -> int:
     """Return how many threads a loop may use: `NUMBA_NUM_THREADS`, by default one a core."""
-    return int(numba.config.NUMBA_NUM_THREADS)
+    most = int(numba.config.NUMBA_NUM_THREADS)
+    return min(most, _threads.get() or most)
+
+
+@contextmanager
+def at_most_threads(count: int | None) -> Iterator[None]:
+    """Let loops that are called inside use no more than so many threads; None: no fewer."""
+    token = _threads.set(count)
+    try:
+        yield
+    finally:
+        _threads.reset(token)
 
 
 def run_workers(loop: Callable, workers: int, *arguments: Any) -> None:

@@ -1,0 +1,118 @@
+"""The numbers of a store, as zarr keeps them: a chunk for each tile and each block of points.
+
+What lives here: `Chunks`, an array whose chunks are written whole, each with its checksum, and
+known to be there by their file. zarr writes a chunk beside its place and moves it there, so that
+what is there is whole, also after a kill. Which chunks are needed is the business of `store`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+# Files of this age that are not in their place are what a killed process left.
+_STRAY_SECONDS = 3600
+
+
+def import_zarr() -> ModuleType:
+    """Return zarr, or say how to get it."""
+    try:
+        import zarr
+    except ImportError as error:
+        raise ImportError(
+            "stores of Gram matrices need zarr: pip install 'qkernels[scale]'"
+        ) from error
+    return zarr
+
+
+class DamagedChunk(ValueError):
+    """A chunk is not what was written."""
+
+
+class Chunks:
+    """An array that is written chunk by chunk.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        On a file system, with chunks of numbers and their checksum, one file each.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self._root = Path(array.store.root) / array.path
+        self._nbytes = int(np.prod(array.chunks)) * array.dtype.itemsize + 4
+
+    @classmethod
+    def create(cls, group: Any, name: str, shape: tuple, chunks: tuple, dtype: Any) -> Chunks:
+        """Make an array of NaNs in a group."""
+        zarr = import_zarr()
+        return cls(
+            group.create_array(
+                name,
+                shape=shape,
+                chunks=chunks,
+                dtype=dtype,
+                fill_value=np.nan if np.dtype(dtype).kind == "f" else 0,
+                filters=None,
+                compressors=zarr.codecs.Crc32cCodec(),
+                # A chunk of fill values would be left out, and count as missing.
+                config={"write_empty_chunks": True},
+            )
+        )
+
+    def path(self, *place: int) -> Path:
+        """Return the file of a chunk."""
+        return self._root / self.array.metadata.encode_chunk_key(place)
+
+    def has(self, *place: int) -> bool:
+        """Tell whether a chunk is there, by its file's size alone."""
+        try:
+            return os.stat(self.path(*place)).st_size == self._nbytes
+        except FileNotFoundError:
+            return False
+
+    def drop(self, *place: int) -> None:
+        """Let go of a chunk."""
+        self.path(*place).unlink(missing_ok=True)
+
+    def write(self, values: np.ndarray, *place: int) -> None:
+        """Write a chunk, whole or not at all."""
+        if not self.has(*place):
+            # What is not whole must not be read to be completed.
+            self.drop(*place)
+        self.array.set_block_selection(place, values)
+
+    def read(self, *place: int) -> np.ndarray:
+        """Return a chunk.
+
+        Raises
+        ------
+        DamagedChunk
+            If it is missing, or its checksum is wrong.
+        """
+        if not self.has(*place):
+            raise DamagedChunk(f"expected the chunk {self.path(*place)} to be whole")
+        try:
+            return np.asarray(self.array.get_block_selection(place))
+        except ValueError as error:
+            raise DamagedChunk(
+                f"expected {self.path(*place)} to be as it was written, got: {error}"
+            ) from error
+
+    def clear_stray(self) -> None:
+        """Delete what processes left that were killed while they wrote."""
+        for path in self._root.rglob("*.partial"):
+            if time.time() - path.stat().st_mtime > _STRAY_SECONDS:
+                path.unlink(missing_ok=True)
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        """Yield the places of all chunks."""
+        counts = [-(-n // c) for n, c in zip(self.array.shape, self.array.chunks, strict=True)]
+        yield from np.ndindex(*counts)

@@ -1,0 +1,96 @@
+"""How large a tile may be, given the memory that work may take.
+
+What lives here: the reading of `working_memory` and `tile_size`, and the estimate behind "auto".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+
+from qkernels.memory import format_size, parse_size
+
+# Tiles beyond this size gain nothing.
+LARGEST_EDGE = 4096
+# Edges are multiples of this where there is room, so that a tile fills registers of points.
+_GRAIN = 64
+# A matrix is cut into so many rows of tiles at least, for progress and for several workers.
+_FEWEST_ROWS = 8
+_SMALLEST_EDGE = 512
+# A tile, its mirror image, what comparing it takes, and what writing it takes.
+_TILES_AT_ONCE = 6
+
+
+def working_bytes(working_memory: Any) -> int:
+    """Return the bytes that work may take.
+
+    Parameters
+    ----------
+    working_memory : int, float, str or None
+        A number is in MiB, as scikit-learn has it; a text is such as "512MB"; None is
+        scikit-learn's setting (`sklearn.set_config(working_memory=...)`).
+    """
+    if working_memory is None:
+        working_memory = get_config()["working_memory"]
+    if isinstance(working_memory, str):
+        found = parse_size(working_memory, "working_memory")
+    elif isinstance(working_memory, int | float | np.number) and not isinstance(
+        working_memory, bool
+    ):
+        found = int(working_memory * 2**20) if np.isfinite(working_memory) else 0
+    else:
+        raise TypeError(
+            "working_memory: expected None, a number of MiB or a text such as '512MB', got "
+            f"{working_memory!r}"
+        )
+    if found <= 0:
+        raise ValueError(f"working_memory: expected more than nothing, got {working_memory!r}")
+    return found
+
+
+def tile_edge(
+    tile_size: Any, n_rows: int, n_columns: int, bytes_a_point: float, memory: int
+) -> int:
+    """Return the edge of tiles.
+
+    Parameters
+    ----------
+    tile_size : int or "auto"
+    n_rows, n_columns : int
+        Of the matrix.
+    bytes_a_point : float
+        What a prepared point takes.
+    memory : int
+        Bytes that work may take.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `tile_size` is neither.
+    MemoryError
+        If not even a tile of one grain fits.
+    """
+    if not (isinstance(tile_size, str) and tile_size == "auto"):
+        return _checked(tile_size)
+    # 8 · tiles · edge² + 2 · bytes · edge = memory
+    a, b = 8 * _TILES_AT_ONCE, bytes_a_point
+    fitting = int((np.sqrt(b * b + a * memory) - b) / a)
+    if fitting < _GRAIN:
+        needed = a * _GRAIN**2 + 2 * b * _GRAIN
+        raise MemoryError(
+            f"working_memory: expected at least {format_size(needed)} for tiles of {_GRAIN} points "
+            f"of {format_size(b)} each, got {format_size(memory)}"
+        )
+    spread = max(_SMALLEST_EDGE, -(-max(n_rows, n_columns) // _FEWEST_ROWS))
+    edge = min(fitting, LARGEST_EDGE, -(-spread // _GRAIN) * _GRAIN)
+    return edge // _GRAIN * _GRAIN
+
+
+def _checked(tile_size: Any) -> int:
+    if isinstance(tile_size, bool) or not isinstance(tile_size, int | np.integer):
+        raise TypeError(f"tile_size: expected an integer or 'auto', got {tile_size!r}")
+    if tile_size < 1:
+        raise ValueError(f"tile_size: expected at least 1, got {tile_size!r}")
+    return int(tile_size)
