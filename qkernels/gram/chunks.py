@@ -106,6 +106,35 @@ class Chunks:
                 f"expected {self.path(*place)} to be as it was written, got: {error}"
             ) from error
 
+    def is_sound(self, *place: int) -> bool:
+        """Tell whether a chunk is what was written."""
+        try:
+            self.read(*place)
+        except DamagedChunk:
+            return False
+        return True
+
+    def covers(self, *place: int) -> bool:
+        """Tell whether the array reaches as far as a chunk."""
+        sides = zip(place, self.array.chunks, self.array.shape, strict=True)
+        return all(number * size < length for number, size, length in sides)
+
+    def resize(self, shape: tuple[int, ...]) -> None:
+        """Let the array reach further."""
+        self.array.resize(shape)
+
+    def like(self, group: Any, name: str) -> Chunks:
+        """Return an array of the same kind and shape in another group, made if it is not there."""
+        if name in group:
+            return Chunks(group[name])
+        return Chunks.create(group, name, self.array.shape, self.array.chunks, self.array.dtype)
+
+    def move(self, other: Chunks, place: tuple[int, ...]) -> None:
+        """Move a chunk, if it is there, to the same place of an array of the same kind."""
+        if self.has(*place):
+            other.path(*place).parent.mkdir(parents=True, exist_ok=True)
+            self.path(*place).replace(other.path(*place))
+
     def clear_stray(self) -> None:
         """Delete what processes left that were killed while they wrote."""
         for path in self._root.rglob("*.partial"):

@@ -16,14 +16,15 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 from tqdm.auto import tqdm
 
+from qkernels.evaluators import Prepared
+from qkernels.gram.arguments import Inputs, check_inputs
 from qkernels.gram.blocks import Blocks
-from qkernels.gram.manifest import Manifest
+from qkernels.gram.lazy import is_dask_array, lazy_gram_matrix
 from qkernels.gram.pools import Pool, chosen_pool
 from qkernels.gram.sizes import tile_edge, working_bytes
 from qkernels.gram.store import GramStore
-from qkernels.gram.work import compare_blocks, create_store, fill_store
-from qkernels.kernels.composition import compare, fitted_to, parts, prepare
-from qkernels.kernels.embedding import check_points
+from qkernels.gram.work import compare_blocks
+from qkernels.kernels.composition import compare, prepare
 from qkernels.memory import require_memory
 from qkernels.tiles import Grid
 
@@ -48,8 +49,8 @@ def gram_matrix(
     ----------
     kernel : Kernel
         A quantum kernel, or a sum, product or power of such and scikit-learn's.
-    X : array-like of shape (n_points_X, n_features)
-    Y : array-like of shape (n_points_Y, n_features), default=None
+    X : array-like or dask array of shape (n_points_X, n_features)
+    Y : array-like or dask array of shape (n_points_Y, n_features), default=None
         None, X itself and equal content are the symmetric case.
     out : str or path-like, optional
         Where the matrix is kept, with all that it takes to go on after a kill. Without it the
@@ -73,8 +74,8 @@ def gram_matrix(
 
     Returns
     -------
-    ndarray of shape (n_points_X, n_points_Y), or GramStore
-        The store where `out` is given.
+    ndarray of shape (n_points_X, n_points_Y), GramStore or dask array
+        The store where `out` is given; of dask arrays a lazy one, whose tiles are their chunks.
 
     Raises
     ------
@@ -97,29 +98,25 @@ def gram_matrix(
     >>> bool(np.allclose(K, kernel(X), rtol=0, atol=1e-12))
     True
     """
+    if is_dask_array(X) or is_dask_array(Y):
+        _check_lazy(out=out, n_jobs=n_jobs, client=client, executor=executor)
+        return lazy_gram_matrix(kernel, X, Y)
     pool = chosen_pool(n_jobs, client, executor)
-    points, kernel = _checked(kernel, X, Y)
-    first, second = points[0], points[1] if len(points) == 2 else None
-    memory = working_bytes(working_memory)
-    sample = prepare(kernel, first[:1])
+    inputs = check_inputs(kernel, X, Y)
     if out is None:
-        edge = tile_edge(tile_size, len(first), len(points[-1]), sample.nbytes, memory)
-        grid = Grid(len(first), len(points[-1]), edge, symmetric=second is None)
-        return _in_memory(kernel, first, points[-1], grid, pool, verbose)
+        return _in_memory(inputs, tile_size, working_bytes(working_memory), pool, verbose)
     path = Path(out)
     if path.exists() and not resume:
         raise FileExistsError(f"out: expected nothing there, as resume=False, got {path}")
-    if not path.exists():
-        edge = tile_edge(tile_size, len(first), len(points[-1]), sample.nbytes, memory)
-        store = create_store(path, kernel, first, second, edge)
-    else:
+    if path.exists():
         store = GramStore.open(path)
-        edge = store.tile_size if tile_size == "auto" else tile_edge(tile_size, 0, 0, 0, memory)
-        store.manifest.require_same(Manifest.of(kernel, first, second, edge), str(path))
-        store.mend_points(first, second)
-    fill_store(store, kernel, store.missing(), pool, memory, verbose)
-    store.require_complete()
-    return store
+        store.require_inputs(inputs, tile_size)
+    else:
+        store = GramStore.create(
+            path, kernel, X, Y, tile_size=tile_size, working_memory=working_memory
+        )
+    workers = {"n_jobs": n_jobs, "client": client, "executor": executor}
+    return store.fill(inputs.kernel, **workers, working_memory=working_memory, verbose=verbose)
 
 
 def gram_chunked(
@@ -151,40 +148,37 @@ def gram_chunked(
     >>> kernel = qk.FidelityKernel(qk.feature_maps.zz)
     >>> mean = sum(rows.sum() for rows in qk.gram_chunked(kernel, X)) / 50**2
     """
-    points, kernel = _checked(kernel, X, Y)
-    return _rows(kernel, points, working_bytes(working_memory))
+    return _rows(check_inputs(kernel, X, Y), working_bytes(working_memory))
 
 
-def _checked(kernel: Kernel, X: Any, Y: Any) -> tuple[list[np.ndarray], Kernel]:
-    """Return the points, and the kernel with feature maps for their width."""
-    owner = type(parts(kernel)[0]).__name__
-    points = check_points(X, Y, owner=owner)
-    widths = [P.shape[1] for P in points]
-    if len(set(widths)) > 1:
-        raise ValueError(f"expected X and Y of equally many features, got {widths}")
-    return points, fitted_to(kernel, widths[0])
+def _check_lazy(**given: Any) -> None:
+    if named := [name for name, value in given.items() if value is not None]:
+        raise ValueError(
+            f"{named[0]}: expected nothing with dask arrays, whose matrix is computed when it is "
+            "asked for; give arrays to compute it now"
+        )
 
 
-def _in_memory(
-    kernel: Kernel, X: np.ndarray, Y: np.ndarray, grid: Grid, pool: Pool, verbose: int
-) -> np.ndarray:
-    shape = grid.n_rows, grid.n_columns
+def _in_memory(inputs: Inputs, tile_size: Any, memory: int, pool: Pool, verbose: int) -> np.ndarray:
+    kernel, X, Y = inputs
     require_memory(
-        8 * shape[0] * shape[1],
-        f"for a kernel matrix of {shape[0]} x {shape[1]}",
+        8 * len(X) * len(inputs.columns),
+        f"for a kernel matrix of {len(X)} x {len(inputs.columns)}",
         "give out=..., a path where the matrix is kept on disk",
     )
-    K = np.empty(shape)
-    calls = (
+    edge = tile_edge(tile_size, inputs.shape, prepare(kernel, X[:1]).nbytes, memory)
+    grid = Grid(len(X), len(inputs.columns), edge, symmetric=Y is None)
+    K = np.empty(inputs.shape)
+    calls = [
         (
             kernel,
             X[grid.rows(i)],
-            None if grid.symmetric and i == j else Y[grid.columns(j)],
-            (i, j),
+            None if grid.symmetric and i == j else inputs.columns[grid.columns(j)],
             pool.threads,
+            (i, j),
         )
         for i, j in grid.tiles()
-    )
+    ]
     outcomes = pool.outcomes(compare_blocks, calls)
     for outcome, error in tqdm(outcomes, total=len(grid), unit="tile", disable=not verbose):
         if error is not None:
@@ -197,23 +191,25 @@ def _in_memory(
     return K
 
 
-def _rows(kernel: Kernel, points: list[np.ndarray], memory: int) -> Iterator[np.ndarray]:
+def _rows(inputs: Inputs, memory: int) -> Iterator[np.ndarray]:
     """Yield rows; the columns' points are prepared once if they fit."""
-    X, Y = points[0], points[-1]
-    sample = prepare(kernel, X[:1])
+    kernel, X, Y = inputs.kernel, inputs.X, inputs.columns
+    a_point = max(prepare(kernel, X[:1]).nbytes, 1)
     # Half of the memory is for rows and what it takes to compare, half for prepared columns.
     n_rows = max(1, min(len(X), memory // (4 * 8 * len(Y))))
-    edge = max(1, min(len(Y), memory // (4 * max(sample.nbytes, 1))))
-    columns = Blocks(
-        lambda key: prepare(kernel, Y[key[1] * edge : (key[1] + 1) * edge]), memory // 2
-    )
+    edge = max(1, min(len(Y), memory // (4 * a_point)))
+
+    def load(key: tuple[str, int]) -> Prepared:
+        return prepare(kernel, Y[key[1] * edge : (key[1] + 1) * edge])
+
+    columns = Blocks(load, memory // 2)
     for start in range(0, len(X), n_rows):
         rows = prepare(kernel, X[start : start + n_rows])
         K = np.empty((len(rows), len(Y)))
         for number in range(-(-len(Y) // edge)):
             block = columns.get("columns", number)
             K[:, number * edge : number * edge + len(block)] = compare(kernel, rows, block)
-        if len(points) == 1:
+        if inputs.Y is None:
             # Of a point with itself, some kernels know more than of two equal ones.
             K[:, start : start + len(rows)] = compare(kernel, rows)
         yield K

@@ -50,15 +50,13 @@ def working_bytes(working_memory: Any) -> int:
     return found
 
 
-def tile_edge(
-    tile_size: Any, n_rows: int, n_columns: int, bytes_a_point: float, memory: int
-) -> int:
+def tile_edge(tile_size: Any, shape: tuple[int, int], bytes_a_point: float, memory: int) -> int:
     """Return the edge of tiles.
 
     Parameters
     ----------
     tile_size : int or "auto"
-    n_rows, n_columns : int
+    shape : (int, int)
         Of the matrix.
     bytes_a_point : float
         What a prepared point takes.
@@ -73,7 +71,7 @@ def tile_edge(
         If not even a tile of one grain fits.
     """
     if not (isinstance(tile_size, str) and tile_size == "auto"):
-        return _checked(tile_size)
+        return check_tile_size(tile_size)
     # 8 · tiles · edge² + 2 · bytes · edge = memory
     a, b = 8 * _TILES_AT_ONCE, bytes_a_point
     fitting = int((np.sqrt(b * b + a * memory) - b) / a)
@@ -83,12 +81,13 @@ def tile_edge(
             f"working_memory: expected at least {format_size(needed)} for tiles of {_GRAIN} points "
             f"of {format_size(b)} each, got {format_size(memory)}"
         )
-    spread = max(_SMALLEST_EDGE, -(-max(n_rows, n_columns) // _FEWEST_ROWS))
+    spread = max(_SMALLEST_EDGE, -(-max(shape) // _FEWEST_ROWS))
     edge = min(fitting, LARGEST_EDGE, -(-spread // _GRAIN) * _GRAIN)
     return edge // _GRAIN * _GRAIN
 
 
-def _checked(tile_size: Any) -> int:
+def check_tile_size(tile_size: Any) -> int:
+    """Return a number that was given as the edge of tiles."""
     if isinstance(tile_size, bool) or not isinstance(tile_size, int | np.integer):
         raise TypeError(f"tile_size: expected an integer or 'auto', got {tile_size!r}")
     if tile_size < 1:

@@ -1,21 +1,13 @@
 """`GramStore`: a kernel matrix on disk, tile by tile, that survives kills and grows.
 
-What lives here: the layout of a store, which tiles are there, and reading the matrix. What is
-said of it is in `manifest`, how chunks are kept in `chunks`; tiles are computed by `work`, and
-growing is in `growth`.
-
-A store is a zarr group (format 3): `X` and `Y`, the points; `points`, what was prepared of them,
-where that is smaller than the matrix; and `K`, in chunks of a tile. Of a symmetric matrix the
-mirror image of a tile is written first: a tile of the upper half that is there is there on both
-sides.
+What lives here: what users see of a store. Its files are in `layout`; tiles are computed by `work`,
+in whatever processes `pools` has.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +15,15 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 from tqdm.auto import tqdm
 
-from qkernels.evaluators import Prepared
-from qkernels.gram.chunks import Chunks, DamagedChunk, import_zarr
+from qkernels.gram.arguments import Inputs, check_inputs
+from qkernels.gram.chunks import DamagedChunk
+from qkernels.gram.layout import Layout, Tile
 from qkernels.gram.manifest import Manifest
-from qkernels.kernels.composition import fingerprint
-
-Tile = tuple[int, int]
+from qkernels.gram.pools import Pool, chosen_pool
+from qkernels.gram.sizes import check_tile_size, tile_edge, working_bytes
+from qkernels.gram.work import compute_tile, forget_workers
+from qkernels.kernels.composition import fingerprint, fitted_to, prepare
+from qkernels.kernels.validation import check_data
 
 
 class IncompleteGram(LookupError):
@@ -40,10 +35,6 @@ class GramStore:
 
     Made by `gram_matrix(kernel, X, out=path)`, and opened again by `GramStore.open(path)`. As an
     array it is the whole matrix; by itself it takes no memory.
-
-    Parameters
-    ----------
-    group : zarr.Group
 
     Examples
     --------
@@ -58,11 +49,8 @@ class GramStore:
     (50, 50)
     """
 
-    def __init__(self, group: Any) -> None:
-        self.path = Path(group.store.root)
-        self.manifest = Manifest.from_attributes(dict(group.attrs), str(self.path))
-        self._group = group
-        self._K = Chunks(group["K"])
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> GramStore:
@@ -79,53 +67,71 @@ class GramStore:
         ValueError
             If what is there is not a store, or one of another version.
         """
-        zarr = import_zarr()
-        if not Path(path).exists():
-            raise FileNotFoundError(f"expected a store at {path}, got nothing there")
-        try:
-            group = zarr.open_group(os.fspath(path), mode="r+")
-        except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"expected a store at {path}, got: {error!r}") from error
-        return cls(group)
+        return cls(Layout.open(path))
 
     @classmethod
     def create(
         cls,
         path: str | os.PathLike[str],
-        manifest: Manifest,
-        X: np.ndarray,
-        Y: np.ndarray | None,
-        sample: Prepared,
+        kernel: Kernel,
+        X: Any,
+        Y: Any = None,
+        *,
+        tile_size: int | str = "auto",
+        working_memory: float | str | None = None,
     ) -> GramStore:
-        """Make a store without tiles, whole or not at all; another process may have been faster.
+        """Make a store without tiles, for `fill`.
 
         Parameters
         ----------
         path : str or path-like
-        manifest : Manifest
-        X, Y : ndarray of shape (n_points, n_features)
-            Y None is the symmetric case.
-        sample : Prepared
-            A point, as the kernel prepares it.
+            Where nothing is.
+        kernel, X, Y, tile_size, working_memory
+            As in `gram_matrix`.
+
+        Raises
+        ------
+        FileExistsError
+            If there is something.
+        FileNotFoundError
+            If the folder does not exist.
         """
-        zarr = import_zarr()
-        path = Path(path)
-        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            _fill(zarr.create_group(os.fspath(beside)), manifest, X, Y, sample)
-            try:
-                beside.rename(path)
-            except OSError:
-                if not path.exists():
-                    raise
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-        return cls.open(path)
+        path, inputs = Path(path), check_inputs(kernel, X, Y)
+        if path.exists():
+            raise FileExistsError(f"expected nothing at {path}, got something there")
+        if not path.resolve().parent.is_dir():
+            raise FileNotFoundError(f"expected the folder of {path} to exist")
+        sample = prepare(inputs.kernel, inputs.X[:1])
+        memory = working_bytes(working_memory)
+        edge = tile_edge(tile_size, inputs.shape, sample.nbytes, memory)
+        manifest = Manifest.of(*inputs, edge)
+        return cls(Layout.create(path, manifest, inputs.X, inputs.Y, sample))
+
+    def require_inputs(self, inputs: Inputs, tile_size: int | str = "auto") -> None:
+        """Raise ValueError if the store is not of these; write damaged points anew if it is."""
+        edge = self.tile_size if tile_size == "auto" else check_tile_size(tile_size)
+        self.manifest.require_same(Manifest.of(*inputs, edge), str(self.path))
+        for side, points in zip(self._layout.sides, (inputs.X, inputs.columns), strict=False):
+            for number in self._layout.block_numbers(side):
+                try:
+                    self._layout.block(side, number)
+                except DamagedChunk:
+                    self._layout.write_block(side, number, points)
 
     def __repr__(self) -> str:
         n, m = self.shape
-        total = len(self.manifest.grid)
+        total = len(self._layout.grid)
         return f"GramStore({n} x {m}, {total - len(self.missing())} of {total} tiles)"
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._layout.path
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the store says of itself."""
+        return self._layout.manifest
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -154,72 +160,116 @@ class GramStore:
     @property
     def X(self) -> np.ndarray:
         """The points of the rows, of shape (n_rows, n_features)."""
-        return self.points("rows")
+        return self._layout.points("rows")
 
     @property
     def Y(self) -> np.ndarray | None:
         """The points of the columns; None where they are those of the rows."""
-        return None if self.manifest.symmetric else self.points("columns")
+        return None if self.manifest.symmetric else self._layout.points("columns")
 
     @property
     def progress(self) -> float:
         """How much of the matrix is there, from 0 to 1."""
-        return 1 - len(self.missing()) / len(self.manifest.grid)
+        return 1 - len(self.missing()) / len(self._layout.grid)
 
     def missing(self) -> list[Tile]:
         """Return the tiles that are not there, in the order in which they are computed."""
-        return [tile for tile in self.manifest.grid.tiles() if not self.has(*tile)]
+        return [tile for tile in self._layout.grid.tiles() if not self._layout.has(*tile)]
 
-    # -- Tiles and points
+    # -- Computing
 
-    def has(self, i: int, j: int) -> bool:
-        """Tell whether a tile is there."""
-        return self._K.has(i, j)
+    def fill(
+        self,
+        kernel: Kernel | None = None,
+        *,
+        tiles: list[Tile] | None = None,
+        n_jobs: int | None = None,
+        client: Any = None,
+        executor: Any = None,
+        working_memory: float | str | None = None,
+        verbose: int = 0,
+    ) -> GramStore:
+        """Compute the tiles that are missing.
 
-    def read(self, i: int, j: int) -> np.ndarray:
-        """Return a tile.
+        Parameters
+        ----------
+        kernel : Kernel, optional
+            The store's own if left out.
+        tiles : list of (int, int), optional
+            Some of those that are missing.
+        n_jobs, client, executor, working_memory, verbose
+            As in `gram_matrix`.
+
+        Returns
+        -------
+        GramStore
+            Itself.
 
         Raises
         ------
-        DamagedChunk
-            If it is missing, or is not what was written.
+        ValueError
+            If the kernel is not the one that the store was begun with.
+        IncompleteGram
+            If workers were lost: run again to go on.
         """
-        grid = self.manifest.grid
-        rows, columns = grid.rows(i), grid.columns(j)
-        tile = self._K.read(i, j)
-        return tile[: rows.stop - rows.start, : columns.stop - columns.start]
+        pool = chosen_pool(n_jobs, client, executor)
+        kernel = self.kernel if kernel is None else fitted_to(kernel, self._layout.n_features)
+        if fingerprint(kernel) != self.manifest.kernel:
+            raise ValueError(f"expected the kernel that {self.path} was begun with, got {kernel!r}")
+        memory = working_bytes(working_memory)
+        self._compute(kernel, self.missing() if tiles is None else tiles, pool, memory, verbose)
+        if not self.missing():
+            self._layout.forget_before()
+        return self
 
-    def write(self, i: int, j: int, tile: np.ndarray) -> None:
-        """Write a tile, and its mirror image where there is one."""
-        if self.manifest.symmetric and i != j:
-            self._K.write(np.ascontiguousarray(tile.T), j, i)
-        self._K.write(tile, i, j)
+    def _compute(
+        self, kernel: Kernel, tiles: list[Tile], pool: Pool, memory: int, verbose: int
+    ) -> None:
+        self._layout.clear_stray()
+        task = (str(self.path.resolve()), self.manifest.identity, kernel, memory // 2, pool.threads)
+        outcomes = pool.outcomes(compute_tile, [(*task, tile) for tile in tiles])
+        errors = []
+        try:
+            for _, error in tqdm(outcomes, total=len(tiles), unit="tile", disable=not verbose):
+                errors += [] if error is None else [error]
+        finally:
+            forget_workers()
+        if errors:
+            raise IncompleteGram(
+                f"expected {len(tiles)} more tiles of {self.path}, got "
+                f"{len(tiles) - len(errors)}: run again to go on; the first error was "
+                f"{errors[0]!r}"
+            ) from errors[0]
 
-    def drop(self, i: int, j: int) -> None:
-        """Let go of a tile, so that it is computed again."""
-        self._K.drop(i, j)
+    def extend(self, X_new: Any, kernel: Kernel | None = None, **options: Any) -> GramStore:
+        """Add points to the rows, and to the columns where they are the same; compute what is new.
 
-    def points(self, side: str) -> np.ndarray:
-        """Return all points of the rows or of the columns."""
-        chunks = self._points(side)
-        return np.concatenate([chunks.read(*place) for place in chunks])
+        Parameters
+        ----------
+        X_new : array-like of shape (n_new, n_features)
+        kernel : Kernel, optional
+            As in `fill`.
+        **options
+            As in `fill`.
 
-    def block(self, side: str, number: int) -> np.ndarray:
-        """Return the points of a row or a column of tiles."""
-        return self._points(side).read(number, 0)
+        Returns
+        -------
+        GramStore
+            Itself, now of a larger shape.
 
-    def prepared(self, side: str) -> Mapping[str, Chunks]:
-        """Return where prepared points are kept, by the name of the array; empty if nowhere."""
-        if "points" not in self._group:
-            return {}
-        return {name: Chunks(array) for name, array in self._group[f"points/{side}"].arrays()}
-
-    def _points(self, side: str) -> Chunks:
-        return Chunks(self._group["X" if side == "rows" else "Y"])
-
-    @property
-    def _sides(self) -> tuple[str, ...]:
-        return ("rows",) if self.manifest.symmetric else ("rows", "columns")
+        Raises
+        ------
+        ValueError
+            If the new points have another width than the old ones.
+        """
+        new = check_data(X_new, owner="GramStore", name="X_new")
+        if new.shape[1] != self._layout.n_features:
+            raise ValueError(
+                f"X_new: expected points of {self._layout.n_features} features, as those of "
+                f"{self.path}, got {new.shape[1]}"
+            )
+        self._layout.grow(np.concatenate([self.X, new]))
+        return self.fill(kernel, **options)
 
     # -- What is damaged
 
@@ -241,43 +291,15 @@ class GramStore:
         DamagedChunk
             If the points themselves are damaged: a run with the same points writes them anew.
         """
-        for side in self._sides:
-            self.points(side)
-            for chunks in self.prepared(side).values():
-                _drop_damaged(chunks)
-        there = [tile for tile in self.manifest.grid.tiles() if self.has(*tile)]
-        damaged = [
-            tile
-            for tile in tqdm(there, unit="tile", disable=not verbose)
-            if not self._is_sound(*tile)
-        ]
+        for side in self._layout.sides:
+            self._layout.points(side)
+        self._layout.drop_damaged_points()
+        there = [tile for tile in self._layout.grid.tiles() if self._layout.has(*tile)]
+        bar = tqdm(there, unit="tile", disable=not verbose)
+        damaged = [tile for tile in bar if not self._layout.is_sound(*tile)]
         for tile in damaged:
-            self.drop(*tile)
+            self._layout.drop(*tile)
         return damaged
-
-    def _is_sound(self, i: int, j: int) -> bool:
-        try:
-            tile = self.read(i, j)
-            mirrored = self.read(j, i).T if self.manifest.symmetric else tile
-        except DamagedChunk:
-            return False
-        return bool(np.isfinite(tile).all()) and np.array_equal(tile, mirrored)
-
-    def mend_points(self, X: np.ndarray, Y: np.ndarray | None) -> None:
-        """Write the points anew where they are damaged."""
-        for side, points in zip(self._sides, (X, Y), strict=False):
-            chunks = self._points(side)
-            for number, zero in chunks:
-                try:
-                    chunks.read(number, zero)
-                except DamagedChunk:
-                    chunks.drop(number, zero)
-                    size = self.tile_size
-                    chunks.write(points[number * size : (number + 1) * size], number, zero)
-
-    def clear_stray(self) -> None:
-        """Delete what processes left that were killed while they wrote."""
-        self._K.clear_stray()
 
     # -- The matrix
 
@@ -291,9 +313,8 @@ class GramStore:
         DamagedChunk
             If a tile is not what was written.
         """
-        K = np.empty(self.shape)
-        self._copy_to(K)
-        return K
+        self.require_complete()
+        return self._copied(np.empty(self.shape))
 
     def to_npy(self, path: str | os.PathLike[str]) -> None:
         """Write the whole matrix as a .npy file of C-ordered float64, a tile at a time.
@@ -315,71 +336,43 @@ class GramStore:
         beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             K = np.lib.format.open_memmap(beside, mode="w+", dtype=np.float64, shape=self.shape)
-            self._copy_to(K)
-            K.flush()
+            self._copied(K).flush()
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
 
     def to_dask(self) -> Any:
-        """Return the whole matrix as a dask array of tiles, which reads them when computed."""
+        """Return the whole matrix as a dask array of tiles, which are read when it is computed.
+
+        Raises
+        ------
+        IncompleteGram
+            If tiles are missing.
+        """
         from qkernels.gram.lazy import import_dask_array
 
-        self.require_complete()
         da = import_dask_array()
+        self.require_complete()
         n, m = self.shape
-        return da.from_array(self._group["K"], chunks=self.tile_size, name=False)[:n, :m]
+        return da.from_zarr(str(self.path), component="K")[:n, :m]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return the whole matrix in memory, for `numpy.asarray`."""
         if copy is False:
-            raise ValueError("expected copy=None or True: the matrix is read from a file")
+            raise ValueError("expected copy=None or True: the matrix is read from files")
         return self.to_numpy().astype(dtype or np.float64, copy=False)
 
     def require_complete(self) -> None:
         """Raise IncompleteGram if tiles are missing."""
         if missing := self.missing():
+            total = len(self._layout.grid)
             raise IncompleteGram(
-                f"expected all {len(self.manifest.grid)} tiles of {self.path}, got "
-                f"{len(self.manifest.grid) - len(missing)}: run again to go on"
+                f"expected all {total} tiles of {self.path}, got {total - len(missing)}: "
+                "run again to go on"
             )
 
-    def _copy_to(self, K: np.ndarray) -> None:
-        self.require_complete()
-        grid = self.manifest.grid
+    def _copied(self, K: Any) -> Any:
+        grid = self._layout.grid
         for i, j in np.ndindex(*grid.shape):
-            K[grid.rows(i), grid.columns(j)] = self.read(i, j)
-
-
-def _fill(
-    group: Any, manifest: Manifest, X: np.ndarray, Y: np.ndarray | None, sample: Prepared
-) -> None:
-    """Write what a store has before its first tile."""
-    size = manifest.tile_size
-    sides = {"rows": ("X", X)} | ({} if Y is None else {"columns": ("Y", Y)})
-    for name, points in sides.values():
-        chunks = Chunks.create(group, name, points.shape, (size, points.shape[1]), "f8")
-        for number, zero in chunks:
-            chunks.write(points[number * size : (number + 1) * size], number, zero)
-    Chunks.create(group, "K", manifest.shape, (size, size), "f8")
-    # Keep what was prepared where that is smaller than the matrix; simulate again elsewhere.
-    if sample.nbytes <= 8 * manifest.shape[1]:
-        for side, (_, points) in sides.items():
-            for name, array in sample.arrays().items():
-                rest = array.shape[1:]
-                Chunks.create(
-                    group,
-                    f"points/{side}/{name}",
-                    (len(points), *rest),
-                    (size, *(max(n, 1) for n in rest)),
-                    array.dtype,
-                )
-    group.attrs.update(manifest.to_attributes())
-
-
-def _drop_damaged(chunks: Chunks) -> None:
-    for place in chunks:
-        try:
-            if chunks.has(*place):
-                chunks.read(*place)
-        except DamagedChunk:
-            chunks.drop(*place)
+            K[grid.rows(i), grid.columns(j)] = self._layout.read(i, j)
+        return K

@@ -1,0 +1,52 @@
+"""Checks of what users hand over: a kernel and points."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.gaussian_process.kernels import Kernel
+
+from qkernels.kernels.composition import fitted_to, parts
+from qkernels.kernels.embedding import check_points
+
+
+class Inputs(NamedTuple):
+    """A kernel with feature maps of its points' width, and the points.
+
+    Attributes
+    ----------
+    kernel : Kernel
+    X : ndarray of shape (n_points_X, n_features)
+    Y : ndarray of shape (n_points_Y, n_features) or None
+        None in the symmetric case.
+    """
+
+    kernel: Kernel
+    X: np.ndarray
+    Y: np.ndarray | None
+
+    @property
+    def columns(self) -> np.ndarray:
+        """The points of the columns, in the symmetric case too."""
+        return self.X if self.Y is None else self.Y
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the matrix."""
+        return len(self.X), len(self.columns)
+
+
+def check_inputs(kernel: Any, X: Any, Y: Any = None) -> Inputs:
+    """Return a kernel and points that fit each other.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are none, or do not fit.
+    """
+    points = check_points(X, Y, owner=type(parts(kernel)[0]).__name__)
+    widths = [P.shape[1] for P in points]
+    if len(set(widths)) > 1:
+        raise ValueError(f"expected X and Y of equally many features, got {widths}")
+    return Inputs(fitted_to(kernel, widths[0]), points[0], points[1] if len(points) == 2 else None)
