@@ -24,6 +24,7 @@ LAYERS = [
     {"gram", "hardware", "training"},
     {"features", "nystroem", "operators"},
     {"datasets", "plotting"},
+    {"cli"},
     {"migration"},
     {"testing", "__init__"},
 ]
@@ -149,8 +150,10 @@ def test_loops_need_numpy_and_numba_only():
 
 def test_what_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {re.match(r"[\w-]+", requirement)[0] for requirement in project["dependencies"]}
-    names = {"sklearn": "scikit-learn", "cirq": "cirq-core"}
+    extras = [*project["optional-dependencies"]["scale"], "pandas"]
+    requirements = [*project["dependencies"], *extras]
+    declared = {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
+    names = {"sklearn": "scikit-learn", "cirq": "cirq-core", "distributed": "dask"}
     outside = {i.split(".")[0] for path in FILES for i in imports(path)} - sys.stdlib_module_names
     assert {names.get(name, name) for name in outside - {"qkernels"}} <= declared
 

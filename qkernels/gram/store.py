@@ -7,6 +7,7 @@ in whatever processes `pools` has.
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -219,7 +220,7 @@ class GramStore:
         memory = working_bytes(working_memory)
         self._compute(kernel, self.missing() if tiles is None else tiles, pool, memory, verbose)
         if not self.missing():
-            self._layout.forget_before()
+            self.clear()
         return self
 
     def _compute(
@@ -270,6 +271,35 @@ class GramStore:
             )
         self._layout.grow(np.concatenate([self.X, new]))
         return self.fill(kernel, **options)
+
+    def set_tasks(self, count: int) -> None:
+        """Share the tiles among so many tasks, each of which calls `fill(tiles=...)`."""
+        self._layout.group.attrs["tasks"] = count
+
+    def tiles_of_task(self, task: int) -> list[Tile]:
+        """Return the tiles that are missing of a task's share.
+
+        Raises
+        ------
+        ValueError
+            If there is no such task.
+        """
+        count = int(self._layout.group.attrs.get("tasks", 1))
+        if not 0 <= task < count:
+            raise ValueError(f"expected a task from 0 to {count - 1}, got {task}")
+        tiles = self._layout.grid.tiles()
+        first, end = (len(tiles) * k // count for k in (task, task + 1))
+        return [tile for tile in tiles[first:end] if not self._layout.has(*tile)]
+
+    def clear(self) -> None:
+        """Delete what is not needed any more, once the matrix is complete."""
+        self.require_complete()
+        self._layout.forget_before()
+        self._layout.clear_stray()
+
+    def delete(self) -> None:
+        """Delete the store."""
+        shutil.rmtree(self.path)
 
     # -- What is damaged
 

@@ -1,0 +1,175 @@
+"""What commands are given: files of points, and kernels as files or in short.
+
+What lives here: the readers, and click's types that use them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import click
+import numpy as np
+from sklearn.gaussian_process.kernels import Kernel
+
+from qkernels import feature_maps
+from qkernels.kernels import FidelityKernel, ProjectedKernel, from_json
+
+_KERNELS = {"fidelity": FidelityKernel, "projected": ProjectedKernel}
+_SHORT = "fidelity:zz?reps=2&bandwidth=0.3"
+
+
+def read_points(path: Path) -> np.ndarray:
+    """Return the points of a .npy, .csv or .parquet file, of shape (n_points, n_features).
+
+    A first line of a .csv file that holds no numbers is taken for the names of columns.
+
+    Raises
+    ------
+    ValueError
+        If the file does not hold a table of numbers, or is of another kind.
+    ImportError
+        If it takes pandas to read it, which is not there.
+    """
+    readers: dict[str, Callable[[Path], Any]] = {
+        ".npy": partial(np.load, mmap_mode="r", allow_pickle=False),
+        ".csv": _read_csv,
+        ".parquet": _read_parquet,
+    }
+    if path.suffix not in readers:
+        raise ValueError(f"expected a file of {', '.join(readers)}, got {path}")
+    try:
+        X = np.asarray(readers[path.suffix](path))
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"expected a table of numbers in {path}, got: {error}") from error
+    if X.ndim != 2 or X.dtype.kind not in "buif":
+        raise ValueError(
+            f"expected a table of numbers in {path}, got shape {X.shape} of {X.dtype.name}"
+        )
+    return X
+
+
+def _read_csv(path: Path) -> np.ndarray:
+    with path.open(encoding="utf-8") as file:
+        first = file.readline().split(",")
+    try:
+        names = not [float(entry) for entry in first]
+    except ValueError:
+        names = True
+    return np.loadtxt(path, delimiter=",", ndmin=2, skiprows=int(names), encoding="utf-8")
+
+
+def _read_parquet(path: Path) -> np.ndarray:
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(f"{path} takes pandas to read: pip install pandas pyarrow") from error
+    return pandas.read_parquet(path).to_numpy()
+
+
+def read_kernel(text: str) -> Kernel:
+    """Return a kernel: of a .json file that `to_json` wrote, or in short.
+
+    In short it is `kernel:map?name=value&...`, where names are arguments of the kernel or of the
+    map, and values are JSON.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kernel, map, argument or file.
+
+    Examples
+    --------
+    >>> read_kernel("projected:heisenberg?gamma=0.5&trotter_steps=4")
+    ProjectedKernel(partial(heisenberg, trotter_steps=4), gamma=0.5)
+    """
+    if text.endswith(".json"):
+        return from_json(Path(text).read_text(encoding="utf-8"))
+    kind, colon, rest = text.partition(":")
+    if not colon or kind not in _KERNELS:
+        raise ValueError(
+            f"kernel: expected a .json file, or one of {sorted(_KERNELS)} and a map, as in "
+            f"{_SHORT!r}, got {text!r}"
+        )
+    name, _, query = rest.partition("?")
+    build, given = _KERNELS[kind], dict(_arguments(query))
+    own = {key: given.pop(key) for key in _allowed(build) & given.keys()}
+    return build(read_map(name, given), **own)
+
+
+def read_map(name: str, arguments: dict[str, Any]) -> Callable[..., Any]:
+    """Return a standard feature map, with arguments beside the number of features."""
+    known = {
+        name: member
+        for name in feature_maps.__all__
+        if inspect.isfunction(member := getattr(feature_maps, name))
+        and "n_features" in inspect.signature(member).parameters
+    }
+    if name not in known:
+        raise ValueError(f"feature map: expected one of {sorted(known)}, got {name!r}")
+    if unknown := sorted(arguments.keys() - _allowed(known[name])):
+        raise ValueError(
+            f"expected arguments of {name}, {sorted(_allowed(known[name]))}, or of the kernel, "
+            f"got {unknown}"
+        )
+    return partial(known[name], **arguments) if arguments else known[name]
+
+
+def parse_map(text: str) -> Callable[..., Any]:
+    """Return the feature map of a text such as "zz?reps=2"."""
+    name, _, query = text.partition("?")
+    return read_map(name, dict(_arguments(query)))
+
+
+def _allowed(function: Callable) -> set[str]:
+    left_out = {"n_features", "feature_map", "evaluator", "outer", "observables"}
+    return set(inspect.signature(function).parameters) - left_out
+
+
+def _arguments(query: str) -> list[tuple[str, Any]]:
+    try:
+        pairs = parse_qsl(query, strict_parsing=True) if query else []
+    except ValueError as error:
+        raise ValueError(f"expected name=value&name=value after '?', got {query!r}") from error
+    return [(name, _value(text)) for name, text in pairs]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+class PointsType(click.Path):
+    """A file of points."""
+
+    name = "points"
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Read the file."""
+        try:
+            return read_points(Path(super().convert(value, param, ctx)))  # type: ignore[arg-type]
+        except (ValueError, ImportError) as error:
+            self.fail(str(error), param, ctx)
+
+
+class KernelType(click.ParamType):
+    """A kernel."""
+
+    name = "kernel"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Read the file, or the short form."""
+        try:
+            return read_kernel(value)
+        except (OSError, ValueError, TypeError) as error:
+            self.fail(str(error), param, ctx)
