@@ -1,4 +1,4 @@
-"""Checks of what users hand over: a kernel and points."""
+"""Checks of what users hand over: a kernel, points, and who computes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
+from qkernels.gram.pools import Here, Pool
 from qkernels.kernels.composition import fitted_to, parts
 from qkernels.kernels.embedding import check_points
 
@@ -50,3 +51,26 @@ def check_inputs(kernel: Any, X: Any, Y: Any = None) -> Inputs:
     if len(set(widths)) > 1:
         raise ValueError(f"expected X and Y of equally many features, got {widths}")
     return Inputs(fitted_to(kernel, widths[0]), points[0], points[1] if len(points) == 2 else None)
+
+
+def check_evaluators(kernel: Kernel, pool: Pool) -> None:
+    """Refuse evaluators whose numbers depend on the block, or that cannot be elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If an entry depends on what else is in its block, or counts are kept on this machine while
+        others compute.
+    """
+    for evaluator in kernel.get_params().values():
+        for item in getattr(evaluator, "mitigation", ()):
+            if getattr(item, "method", "split") != "split":
+                raise ValueError(
+                    f"expected a mitigation that looks at two points at a time, got {item!r}: its "
+                    "entries depend on the tile that they are in; take Depolarizing('split')"
+                )
+        if hasattr(evaluator, "ledger") and not isinstance(pool, Here):
+            raise ValueError(
+                "expected no n_jobs, client or executor for a kernel that is measured: its ledger "
+                f"is on this machine, got {type(evaluator).__name__}"
+            )

@@ -17,7 +17,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from tqdm.auto import tqdm
 
 from qkernels.evaluators import Prepared
-from qkernels.gram.arguments import Inputs, check_inputs
+from qkernels.gram.arguments import Inputs, check_evaluators, check_inputs
 from qkernels.gram.blocks import Blocks
 from qkernels.gram.lazy import is_dask_array, lazy_gram_matrix
 from qkernels.gram.pools import Pool, chosen_pool
@@ -103,6 +103,7 @@ def gram_matrix(
         return lazy_gram_matrix(kernel, X, Y)
     pool = chosen_pool(n_jobs, client, executor)
     inputs = check_inputs(kernel, X, Y)
+    check_evaluators(inputs.kernel, pool)
     if out is None:
         return _in_memory(inputs, tile_size, working_bytes(working_memory), pool, verbose)
     path = Path(out)

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 from tqdm.auto import tqdm
 
-from qkernels.gram.arguments import Inputs, check_inputs
+from qkernels.gram.arguments import Inputs, check_evaluators, check_inputs
 from qkernels.gram.chunks import DamagedChunk
 from qkernels.gram.layout import Layout, Tile
 from qkernels.gram.manifest import Manifest
@@ -217,6 +217,7 @@ class GramStore:
         kernel = self.kernel if kernel is None else fitted_to(kernel, self._layout.n_features)
         if fingerprint(kernel) != self.manifest.kernel:
             raise ValueError(f"expected the kernel that {self.path} was begun with, got {kernel!r}")
+        check_evaluators(kernel, pool)
         memory = working_bytes(working_memory)
         self._compute(kernel, self.missing() if tiles is None else tiles, pool, memory, verbose)
         if not self.missing():

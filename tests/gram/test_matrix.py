@@ -6,6 +6,7 @@ import signal
 import time
 from multiprocessing import get_context
 
+import cirq
 import dask.array as da
 import numpy as np
 import pytest
@@ -181,6 +182,35 @@ def test_kernels_that_are_no_numbers(tmp_path):
 
     with pytest.raises(ValueError, match=r"expected finite kernel values, got NaN or infinity in"):
         qk.gram_matrix(Broken(qk.feature_maps.zz), X, out=tmp_path / "K.zarr")
+
+
+def measured(*mitigation):
+    evaluator = qk.SamplerEvaluator(cirq.Simulator(seed=0), repetitions=50, mitigation=mitigation)
+    return qk.FidelityKernel(qk.feature_maps.zz, evaluator=evaluator)
+
+
+def test_measured_kernels_come_from_their_ledger(tmp_path):
+    kernel, points = measured(), X[:9]
+    store = qk.gram_matrix(kernel, points, out=tmp_path / "K.zarr", tile_size=4)
+    # Each point is bought once: the matrix is the ledger's.
+    np.testing.assert_array_equal(store, kernel(points))
+    np.testing.assert_array_equal(qk.gram_matrix(kernel, points, tile_size=5), kernel(points))
+    with pytest.raises(
+        ValueError, match=r"no n_jobs, client or executor for a kernel that is"
+    ):
+        qk.gram_matrix(kernel, points, n_jobs=2)
+
+
+def test_mitigation_by_the_block_is_refused(tmp_path):
+    message = (
+        r"expected a mitigation that looks at two points at a time, got Depol.*average"
+    )
+    for out in (None, tmp_path / "K.zarr"):
+        with pytest.raises(ValueError, match=message):
+            qk.gram_matrix(measured(qk.hardware.Depolarizing("average")), X, out=out)
+    kernel = measured(qk.hardware.Depolarizing("split"))
+    points = X[:6]
+    np.testing.assert_allclose(qk.gram_matrix(kernel, points, tile_size=4), kernel(points))
 
 
 def test_progress_is_shown_when_asked_for(tmp_path, capsys):
