@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import itertools
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -101,15 +104,20 @@ def test_gaussian_process(run, tmp_path):
     check_figure(tmp_path / "gaussian_process.png")
 
 
-@pytest.mark.parametrize("block", ["7", "50", "1000"])
-def test_precompute_gram_of_the_data_that_come_along(run, tmp_path, block):
-    printed = run("precompute_gram", "--block", block)
-    X = qk.datasets.load("ad_hoc")[0][:50]
+def test_precompute_gram(run, tmp_path):
+    printed = run("precompute_gram")
+    X = np.random.default_rng(0).uniform(0, 1, (8000, 8))[:200]
     K = np.load(tmp_path / "gram.npy")
-    np.testing.assert_allclose(K, qk.FidelityKernel(qk.feature_maps.zz)(X), atol=1e-12)
+    np.testing.assert_allclose(
+        K, qk.FidelityKernel(qk.feature_maps.zz, bandwidth=0.3)(X), atol=1e-12
+    )
     np.testing.assert_array_equal(K, K.T)
-    assert "50 x 50" in printed
-    assert list(tmp_path.iterdir()) == [tmp_path / "gram.npy"]
+    assert "GramStore(180 x 180, 1 of 1 tiles)" in printed
+    assert "GramStore(200 x 200, 1 of 1 tiles)" in printed
+    assert "damaged tiles: []" in printed
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["gram.npy", "gram.zarr"]
+    # Again: nothing is left to do.
+    assert "GramStore(180" not in run("precompute_gram")
 
 
 @pytest.mark.parametrize("suffix", ["npy", "csv"])
@@ -117,10 +125,52 @@ def test_precompute_gram_of_a_file(run, tmp_path, suffix):
     X = np.random.default_rng(0).uniform(0, 1, (12, 3))
     path = tmp_path / f"points.{suffix}"
     np.save(path, X) if suffix == "npy" else np.savetxt(path, X, delimiter=",")
-    arguments = ["--kernel", "projected", "--feature-map", "iqp", "--bandwidth", "0.5"]
-    run("precompute_gram", str(path), *arguments, "--block", "5")
+    run("precompute_gram", str(path), "--kernel", "projected:iqp?bandwidth=0.5")
     expected = qk.ProjectedKernel(qk.feature_maps.iqp, bandwidth=0.5)(X)
     np.testing.assert_allclose(np.load(tmp_path / "gram.npy"), expected, atol=1e-12)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+def test_slurm_gram(tmp_path, in_processes):
+    """With a scheduler that runs the tasks one after the other, and first fails one of them."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    programs = {
+        "qkernels": f'exec {sys.executable} -c "from qkernels.cli import main; main()" "$@"',
+        "sbatch": """
+            for option in "$@"; do
+                case $option in --array=*) last=${option##*-};; esac
+                command=$option
+            done
+            for task in $(seq 0 "$last"); do
+                [ "$task" = "$FAILING" ] || SLURM_ARRAY_TASK_ID=$task bash -c "$command"
+            done
+        """,
+    }
+    for name, text in programs.items():
+        (commands / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        (commands / name).chmod(0o755)
+    X = np.random.default_rng(0).uniform(0, 1, (1100, 3))
+    np.save(tmp_path / "points.npy", X)
+    line = ["bash", ROOT / "examples" / "slurm_gram.sh", "points.npy", "fidelity:zz", "K.zarr", "3"]
+    path = f"{commands}{os.pathsep}{os.environ['PATH']}"
+    for failing, code in (("1", 3), ("none", 0)):
+        here = os.environ | {"PATH": path, "FAILING": failing}
+        done = subprocess.run(line, cwd=tmp_path, env=here, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+    store = qk.GramStore.open(tmp_path / "K.zarr")
+    np.testing.assert_allclose(store, qk.FidelityKernel(qk.feature_maps.zz)(X), atol=1e-12)
+
+
+def test_pegasos_on_shots(run, tmp_path):
+    printed = run("pegasos_on_shots")
+    entries, share, score = numbers(re.search(r"^SVC +(.*)$", printed, re.M)[1])
+    assert (entries, share) == (3160, 100)
+    rows = [numbers(row) for row in re.findall(r"^Pegasos, \d+ steps +(.*)$", printed, re.M)]
+    assert len(rows) == 6
+    assert all(a[0] <= b[0] < entries / 2 for a, b in itertools.pairwise(rows))
+    assert rows[-1][2] > score - 0.1
+    check_figure(tmp_path / "pegasos_on_shots.png")
 
 
 def test_kernel_pca_and_clustering(run, tmp_path):

@@ -124,7 +124,7 @@ def init(
         store, kernel, X, Y, tile_size=tile_size or "auto", working_memory=memory
     )
     n_tiles = len(found.missing())
-    tasks = min(n_tiles, tasks or int(1 + expected.seconds // _SECONDS_A_TASK))
+    tasks = tasks or min(n_tiles, int(1 + expected.seconds // _SECONDS_A_TASK))
     found.set_tasks(tasks)
     line = (
         f'sbatch --array=0-{tasks - 1} --wrap="qkernels gram partition {store.resolve()} '
