@@ -195,16 +195,12 @@ def test_measured_kernels_come_from_their_ledger(tmp_path):
     # Each point is bought once: the matrix is the ledger's.
     np.testing.assert_array_equal(store, kernel(points))
     np.testing.assert_array_equal(qk.gram_matrix(kernel, points, tile_size=5), kernel(points))
-    with pytest.raises(
-        ValueError, match=r"no n_jobs, client or executor for a kernel that is"
-    ):
+    with pytest.raises(ValueError, match=r"no n_jobs, client or executor for a kernel that is"):
         qk.gram_matrix(kernel, points, n_jobs=2)
 
 
 def test_mitigation_by_the_block_is_refused(tmp_path):
-    message = (
-        r"expected a mitigation that looks at two points at a time, got Depol.*average"
-    )
+    message = r"expected a mitigation that looks at two points at a time, got Depol.*average"
     for out in (None, tmp_path / "K.zarr"):
         with pytest.raises(ValueError, match=message):
             qk.gram_matrix(measured(qk.hardware.Depolarizing("average")), X, out=out)
