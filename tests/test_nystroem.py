@@ -176,7 +176,7 @@ def test_pivots_have_the_distribution_of_randomly_pivoted_cholesky(monkeypatch):
         left = np.diag(K) - K[:, s] ** 2 / K[s, s]
         exact.append(K[s, s] / np.trace(K) * left[t] / left.sum())
     assert sum(exact) == pytest.approx(1)
-    n = 4000
+    n = 1000
     for at_once in (1, 5):
         monkeypatch.setattr(module, "_proposals", lambda n, at_once=at_once: at_once)
         random, counts = np.random.RandomState(1), dict.fromkeys(pairs, 0)
