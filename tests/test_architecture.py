@@ -108,8 +108,9 @@ def test_only_loops_are_compiled(package):
 def test_parallel_loops_are_run_in_one_place():
     # Others wait for processes that a user brings.
     assert importers("concurrent") == {"loops.jit", "gram.matrix", "gram.pools"}
-    # The cache has a lock, and so have a ledger and the plain twin of the workers' counter.
-    assert importers("threading") == {"evaluators.cache", "loops.lanes", "sampling.database"}
+    # Caches have a lock, and so have a ledger and the plain twin of the workers' counter.
+    caches = {"evaluators.cache", "gram.blocks"}
+    assert importers("threading") == caches | {"loops.lanes", "sampling.database"}
 
 
 def test_cirq_is_imported_where_circuits_are_seen():

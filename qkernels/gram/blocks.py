@@ -6,6 +6,7 @@ or finds what was prepared before in a store.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -27,16 +28,19 @@ class Blocks:
         self._load = load
         self._budget = budget
         self._kept: OrderedDict[tuple[str, int], Prepared] = OrderedDict()
+        # What one thread is loading, another need not.
+        self._lock = threading.Lock()
 
     def get(self, side: str, number: int) -> Prepared:
         """Return a block of prepared points."""
         key = side, number
-        if key not in self._kept:
-            self._kept[key] = self._load(key)
-        self._kept.move_to_end(key)
-        while len(self._kept) > 2 and self._size() > self._budget:
-            self._kept.popitem(last=False)
-        return self._kept[key]
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = self._load(key)
+            self._kept.move_to_end(key)
+            while len(self._kept) > 2 and self._size() > self._budget:
+                self._kept.popitem(last=False)
+            return self._kept[key]
 
     def _size(self) -> int:
         return sum(block.nbytes for block in self._kept.values())

@@ -7,7 +7,7 @@ of each as it ends. What is called is the business of `work`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
 import joblib
@@ -51,14 +51,17 @@ def chosen_pool(n_jobs: Any = None, client: Any = None, executor: Any = None) ->
 
 
 class Here:
-    """The calling process: one call after the other, each with all threads."""
+    """The calling process: two calls at a time, so that one computes while another is written."""
 
     threads = None
 
     def outcomes(self, function: Callable, calls: Iterable[Call]) -> Iterator[Outcome]:
         """Yield results; the first error ends it."""
-        for call in calls:
-            yield function(*call), None
+        with ThreadPoolExecutor(2) as threads:
+            for result, error in Executors(threads).outcomes(function, calls):
+                if error is not None:
+                    raise error
+                yield result, None
 
 
 class Joblib:

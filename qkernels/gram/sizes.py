@@ -12,10 +12,11 @@ from sklearn import get_config
 
 from qkernels.memory import format_size, parse_size
 
-# Tiles beyond this size gain nothing.
-LARGEST_EDGE = 4096
-# Edges are multiples of this where there is room, so that a tile fills registers of points.
+# Edges are odd multiples of this: a tile fills registers of points, and its rows do not all begin
+# in the same place of the processor's cache, which would make its mirror image slow to write.
 _GRAIN = 64
+# Tiles of up to 32 MB take memory that was used before; for more, it is asked of the system anew.
+LARGEST_EDGE = 31 * _GRAIN
 # A matrix is cut into so many rows of tiles at least, for progress and for several workers.
 _FEWEST_ROWS = 8
 _SMALLEST_EDGE = 512
@@ -82,8 +83,8 @@ def tile_edge(tile_size: Any, shape: tuple[int, int], bytes_a_point: float, memo
             f"of {format_size(b)} each, got {format_size(memory)}"
         )
     spread = max(_SMALLEST_EDGE, -(-max(shape) // _FEWEST_ROWS))
-    edge = min(fitting, LARGEST_EDGE, -(-spread // _GRAIN) * _GRAIN)
-    return edge // _GRAIN * _GRAIN
+    grains = min(fitting, LARGEST_EDGE, spread) // _GRAIN
+    return (grains - 1 + grains % 2) * _GRAIN
 
 
 def check_tile_size(tile_size: Any) -> int:

@@ -96,11 +96,14 @@ def compute_tile(
 ) -> None:
     """Compute a tile of the store at a path: what other processes are asked to do."""
     key = path, identity, os.getpid(), memory
-    if key not in _workers:
-        _workers.clear()
-        _workers[key] = Worker(Layout.open(path), kernel, memory)
+    worker = _workers.get(key)
+    if worker is None:
+        for old in _workers.keys() - {key}:
+            _workers.pop(old, None)
+        # Of threads that come at the same time, all take the first one's.
+        worker = _workers.setdefault(key, Worker(Layout.open(path), kernel, memory))
     with at_most_threads(threads):
-        _workers[key].compute(*tile)
+        worker.compute(*tile)
 
 
 def forget_workers() -> None:

@@ -183,7 +183,8 @@ def test_errors_in_a_tile_leave_the_others(path, monkeypatch):
     monkeypatch.setattr(work, "compare", failing)
     with pytest.raises(OSError, match="disk on fire"):
         qk.gram_matrix(KERNEL, X, out=path, tile_size=5)
-    assert len(GramStore.open(path).missing()) == 6
+    # Two tiles are computed at a time.
+    assert 4 <= len(GramStore.open(path).missing()) <= 8
     np.testing.assert_allclose(qk.gram_matrix(KERNEL, X, out=path), KERNEL(X), **EXACT)
 
 
