@@ -222,10 +222,13 @@ class QuantumNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
 
 class _Points:
-    """Points in blocks, for their kernel values with a few of them."""
+    """Points in blocks, for their kernel values with a few of them.
+
+    They are gone through there and back again, as what was prepared last is kept.
+    """
 
     def __init__(self, kernel: Kernel, X: np.ndarray, n_columns: int, memory: int) -> None:
-        self._kernel, self._X = kernel, X
+        self._kernel, self._X, self._step = kernel, X, 1
         # A block's states, its kernel values, and what is made of them.
         a_point = prepare(kernel, X[:1]).nbytes + 3 * 8 * n_columns
         self._edge = max(1, memory // (4 * a_point))
@@ -236,7 +239,9 @@ class _Points:
 
     def kernel_rows(self, others: Prepared) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield the kernel values of all points with some, block by block."""
-        for number in range(-(-len(self._X) // self._edge)):
+        numbers = range(-(-len(self._X) // self._edge))[:: self._step]
+        self._step = -self._step
+        for number in numbers:
             block = self._blocks.get("points", number)
             yield self._rows(number), compare(self._kernel, block, others)
 

@@ -146,11 +146,14 @@ def _is_exact_fidelity(kernel: Kernel, sample: Prepared) -> bool:
 
 
 class _Side:
-    """Points of one side of a matrix, prepared block by block; what fits the budget is kept."""
+    """Points of one side of a matrix, prepared block by block; what fits the budget is kept.
+
+    They are gone through there and back again, as what was prepared last is kept.
+    """
 
     def __init__(self, kernel: Kernel, X: np.ndarray, edge: int, budget: int) -> None:
         self.edge = edge
-        self._n_points = len(X)
+        self._n_points, self._step = len(X), 1
         self._blocks = Blocks(
             lambda key: prepare(kernel, X[key[1] * edge : (key[1] + 1) * edge]), budget
         )
@@ -162,8 +165,10 @@ class _Side:
         return self._blocks.get("points", number)
 
     def __iter__(self) -> Iterator[tuple[slice, Prepared]]:
-        for number, start in enumerate(range(0, len(self), self.edge)):
-            yield slice(start, start + self.edge), self.block(number)
+        numbers = range(-(-len(self) // self.edge))[:: self._step]
+        self._step = -self._step
+        for number in numbers:
+            yield slice(number * self.edge, (number + 1) * self.edge), self.block(number)
 
 
 def _sides(inputs: Inputs, bytes_a_point: int, memory: int) -> tuple[_Side, _Side]:
