@@ -40,9 +40,9 @@ def gram_operator(
         (K v)_i = Σ_j |⟨φ(x_i)|φ(y_j)⟩|² v_j = ⟨φ(x_i)|M|φ(x_i)⟩,
 
     which is two matrix products, of time O(N 4^n) and memory O(4^n): for 100 000 points at 10
-    qubits about 20 s on two cores and 1 GB, where the matrix has 80 GB. Elsewhere a product
-    computes the matrix tile by tile, and forgets it. Sums of kernels, and constant multiples, are
-    sums and multiples of operators.
+    qubits 10 s on two cores and 1 GB, where the matrix has 80 GB. Elsewhere a product computes the
+    matrix tile by tile, and forgets it. Sums of kernels, and constant multiples, are sums and
+    multiples of operators.
 
     Parameters
     ----------
