@@ -24,8 +24,6 @@ from tqdm.auto import tqdm
 
 import qkernels as qk
 from qkernels.memory import format_size
-from qkernels.nystroem import QuantumNystroem
-from qkernels.operators import gram_operator
 
 RIDGE, NOISE = 0.1, 1.0
 
@@ -85,16 +83,16 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{kernel!r} on {n} points, {X.shape[1]} qubits")
 
     start = time.perf_counter()
-    nystroem = QuantumNystroem(kernel, landmarks, random_state=0)
+    nystroem = qk.QuantumNystroem(kernel, landmarks, random_state=0)
     ridge = RidgeOnFeatures(nystroem.fit_transform(X))
     approximate = nystroem.transform(X_test) @ ridge.coefficients(y)
     print(f"Nyström features of {landmarks} landmarks: {time.perf_counter() - start:.1f} s")
 
     start = time.perf_counter()
-    weights = solve(gram_operator(kernel + WhiteKernel(RIDGE), X), y, ridge.preconditioner())
+    weights = solve(qk.gram_operator(kernel + WhiteKernel(RIDGE), X), y, ridge.preconditioner())
     print(f"training: {time.perf_counter() - start:.1f} s")
     start = time.perf_counter()
-    predicted = gram_operator(kernel, X_test, X) @ weights
+    predicted = qk.gram_operator(kernel, X_test, X) @ weights
     print(f"prediction of {len(X_test)} points: {time.perf_counter() - start:.1f} s")
     print(f"peak memory: {format_size(peak_memory())}; the kernel matrix: {format_size(8 * n * n)}")
     print(f"R² on new points: {r2_score(y_test, predicted):.4f}")

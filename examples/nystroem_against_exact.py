@@ -24,8 +24,6 @@ from scipy.linalg import solve
 from sklearn.linear_model import RidgeClassifier
 
 import qkernels as qk
-from qkernels.features import FidelityFeatures
-from qkernels.nystroem import QuantumNystroem
 
 RIDGE = 1.0
 CHOICES = {"rpcholesky": "#0072b2", "uniform": "#d55e00"}
@@ -43,7 +41,7 @@ def exact(kernel: qk.QuantumKernel, data: tuple, data_test: tuple) -> tuple[floa
 
 
 def approximate(
-    nystroem: QuantumNystroem, data: tuple, data_test: tuple
+    nystroem: qk.QuantumNystroem, data: tuple, data_test: tuple
 ) -> tuple[float, float, float]:
     """Return accuracy, seconds and residual trace of ridge regression on Nyström features."""
     (X, y), (X_test, y_test) = data, data_test
@@ -61,7 +59,7 @@ def compare(kernel: qk.QuantumKernel, sizes: list[int], data: tuple, data_test: 
     print(f"{'':18}  kernel values   of all   seconds  residual trace  accuracy")
     for choice in CHOICES:
         for size in sizes:
-            nystroem = QuantumNystroem(kernel, size, landmarks=choice, random_state=0)
+            nystroem = qk.QuantumNystroem(kernel, size, landmarks=choice, random_state=0)
             accuracy, seconds, residual = approximate(nystroem, data, data_test)
             values = n * (len(nystroem.landmarks_) + 1)
             rows[choice].append((size, values / n**2, accuracy, residual))
@@ -87,13 +85,15 @@ def residuals(kernel: qk.QuantumKernel, X: np.ndarray, sizes: list[int]) -> dict
     """Return the residual trace by choice of landmarks, and the best that there could be."""
     found = {
         choice: [
-            QuantumNystroem(kernel, size, landmarks=choice, random_state=0).fit(X).residual_trace_
+            qk.QuantumNystroem(kernel, size, landmarks=choice, random_state=0)
+            .fit(X)
+            .residual_trace_
             for size in sizes
         ]
         for choice in CHOICES
     }
     # The eigenvalues of K = ΦΦᵀ are those of the small matrix ΦᵀΦ.
-    features = FidelityFeatures(kernel.feature_map).fit_transform(X)
+    features = qk.FidelityFeatures(kernel.feature_map).fit_transform(X)
     values = np.linalg.eigvalsh(features.T @ features)[::-1]
     found["best"] = [float(values[size:].sum() / values.sum()) for size in sizes]
     return found

@@ -20,6 +20,7 @@ from qkernels import (
 )
 from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
 from qkernels.feature_maps import FeatureMap
+from qkernels.features import FidelityFeatures
 from qkernels.gram import GramStore, gram_chunked, gram_matrix
 from qkernels.kernels import (
     FidelityKernel,
@@ -30,6 +31,8 @@ from qkernels.kernels import (
     value_and_vjp,
 )
 from qkernels.migration import our_name_for
+from qkernels.nystroem import QuantumNystroem
+from qkernels.operators import gram_operator
 from qkernels.optimizers import SPSA, Adam
 from qkernels.training import KernelTrainer, TrainedKernelEstimator
 
@@ -39,12 +42,14 @@ __all__ = [
     "SPSA",
     "Adam",
     "FeatureMap",
+    "FidelityFeatures",
     "FidelityKernel",
     "GramStore",
     "KernelTrainer",
     "ProjectedFeatures",
     "ProjectedKernel",
     "QuantumKernel",
+    "QuantumNystroem",
     "SamplerEvaluator",
     "StatevectorEvaluator",
     "TrainedKernelEstimator",
@@ -55,6 +60,7 @@ __all__ = [
     "from_json",
     "gram_chunked",
     "gram_matrix",
+    "gram_operator",
     "hardware",
     "kernels",
     "losses",

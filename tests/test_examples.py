@@ -173,6 +173,34 @@ def test_pegasos_on_shots(run, tmp_path):
     check_figure(tmp_path / "pegasos_on_shots.png")
 
 
+def test_nystroem_against_exact(run, tmp_path):
+    printed = run("nystroem_against_exact")
+    rows = re.findall(r"^(rpcholesky|uniform|exact) +(\d.*)$", printed, re.MULTILINE)
+    found = {(name, numbers(row)[0]): numbers(row)[-2:] for name, row in rows}
+    assert len(found) == 7
+    for name in ("rpcholesky", "uniform"):
+        residuals = [found[name, size][0] for size in (4, 16, 64)]
+        assert residuals == sorted(residuals, reverse=True)
+        assert found[name, 64] == [0, 1]
+    for name in ("spread evenly", "crowded in one place"):
+        for row in re.findall(rf"^{name} +\d+ +(.*)$", printed, re.MULTILINE):
+            pivots, uniform, best = numbers(row)
+            assert min(pivots, uniform) >= best - 1e-12
+    assert pivots < 1e-9 < uniform
+    check_figure(tmp_path / "nystroem_against_exact.png")
+
+
+def test_matrix_free_ridge(run, tmp_path):
+    printed = run("matrix_free_ridge")
+    assert "the kernel matrix: 72 MB" in printed
+    assert int(re.search(r"steps of conjugate gradients: (\d+)", printed)[1]) < 20
+    exact, approximate, best = (float(r) for r in re.findall(r"^R².*: (0\.\d+)$", printed, re.M))
+    assert best > exact > approximate > 0.85
+    results = np.load(tmp_path / "matrix_free_ridge.npz")
+    assert results["weights"].shape == (3000,)
+    assert results["predicted"].shape == results["y_test"].shape == (2000,)
+
+
 def test_kernel_pca_and_clustering(run, tmp_path):
     printed = run("kernel_pca_and_clustering")
     rows = re.findall(r"^FidelityKernel\(.*\) +(0\.\d+) +([\d.]+)% +(-?\d\.\d+)$", printed, re.M)
