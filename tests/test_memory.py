@@ -18,6 +18,7 @@ from qkernels import memory
         ("2 GiB", 2 * 2**30),
         ("3KiB", 3072),
         ("1TB", 10**12),
+        ("10G", 10**10),
     ],
 )
 def test_sizes_are_read(size, n_bytes):

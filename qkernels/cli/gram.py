@@ -15,10 +15,12 @@ import click
 import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
-from qkernels.cli.inputs import KernelType, PointsType
+from qkernels.cli.inputs import PointsType, read_kernel
 from qkernels.cli.reporting import INCOMPLETE, answer, reported
 from qkernels.gram import GramStore, gram_matrix
+from qkernels.gram.arguments import check_inputs
 from qkernels.gram.forecast import forecast
+from qkernels.kernels.composition import prepare
 from qkernels.memory import format_size, parse_size
 
 STORE = click.Path(path_type=Path)
@@ -43,8 +45,8 @@ _memory = click.option(
 _jobs = click.option("-p", "--jobs", type=int, help="Processes; this one with all its cores.")
 _inputs = _options(
     click.argument("points", type=PointsType()),
-    click.argument("kernel", type=KernelType()),
-    click.argument("store", type=STORE),
+    click.argument("kernel_and_store", metavar="[KERNEL] STORE", nargs=-1),
+    click.option("--kernel", "named", help="In place of the argument."),
     click.option("--test", type=PointsType(), help="Rows of these points, columns of POINTS."),
     click.option("--tile-size", type=click.IntRange(min=1), help="Left out: as memory allows."),
 )
@@ -67,8 +69,8 @@ def gram() -> None:
 @reported
 def run(
     points: np.ndarray,
-    kernel: Kernel,
-    store: Path,
+    kernel_and_store: tuple[str, ...],
+    named: str | None,
     test: np.ndarray | None,
     tile_size: int | None,
     jobs: int | None,
@@ -83,12 +85,17 @@ def run(
     POINTS is a .npy, .csv or .parquet file. KERNEL is a .json file, or short:
     "fidelity:zz?reps=2&bandwidth=0.3".
     """
+    kernel, store = _kernel_and_store(kernel_and_store, named)
+    X, Y = _sides(points, test)
     if force:
+        inputs = check_inputs(kernel, X, Y)
+        prepare(inputs.kernel, inputs.X[:1])
         _delete(store)
     with _client(scheduler) as client:
         found = gram_matrix(
             kernel,
-            *_sides(points, test),
+            X,
+            Y,
             out=store,
             tile_size=tile_size or "auto",
             n_jobs=jobs,
@@ -106,8 +113,8 @@ def run(
 @reported
 def init(
     points: np.ndarray,
-    kernel: Kernel,
-    store: Path,
+    kernel_and_store: tuple[str, ...],
+    named: str | None,
     test: np.ndarray | None,
     tile_size: int | None,
     memory: str,
@@ -118,6 +125,7 @@ def init(
 
     Prints what the matrix takes, and the line that submits the array to SLURM.
     """
+    kernel, store = _kernel_and_store(kernel_and_store, named)
     X, Y = _sides(points, test)
     expected = forecast(kernel, X, Y)
     found = GramStore.create(
@@ -210,6 +218,17 @@ def export(store: Path, npy: Path, as_json: bool) -> None:
     found = GramStore.open(store)
     found.to_npy(npy)
     answer(_state(found) | {"npy": str(npy)}, as_json=as_json)
+
+
+def _kernel_and_store(given: tuple[str, ...], named: str | None) -> tuple[Kernel, Path]:
+    """Return the kernel, which is an argument or an option, and the store's path."""
+    found = given if named is None else (named, *given)
+    if len(found) != 2:
+        raise click.UsageError(
+            "expected POINTS KERNEL STORE, or POINTS STORE --kernel KERNEL, got "
+            f"{len(given)} arguments after POINTS"
+        )
+    return read_kernel(found[0]), Path(found[1])
 
 
 def _client(scheduler: str | None) -> AbstractContextManager[Any]:

@@ -160,16 +160,3 @@ class PointsType(click.Path):
             return read_points(Path(super().convert(value, param, ctx)))  # type: ignore[arg-type]
         except (ValueError, ImportError) as error:
             self.fail(str(error), param, ctx)
-
-
-class KernelType(click.ParamType):
-    """A kernel."""
-
-    name = "kernel"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Read the file, or the short form."""
-        try:
-            return read_kernel(value)
-        except (OSError, ValueError, TypeError) as error:
-            self.fail(str(error), param, ctx)

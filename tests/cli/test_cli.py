@@ -72,6 +72,15 @@ def test_rows_of_other_points():
     np.testing.assert_allclose(GramStore.open("K.zarr"), KERNEL(TEST, X), atol=1e-12)
 
 
+def test_a_kernel_as_an_option():
+    run("gram", "run", "X.npy", "K.zarr", "--kernel", SHORT, "-Q", "-M", "1G")
+    np.testing.assert_allclose(GramStore.open("K.zarr"), KERNEL(X), atol=1e-12)
+    assert run("gram", "run", "X.npy", SHORT, "K.zarr", "-Q").exit_code == 0
+    for wrong in (["K.zarr"], [SHORT, "K.zarr", "--kernel", SHORT], []):
+        message = "expected POINTS KERNEL STORE, or POINTS STORE --kernel KERNEL, got"
+        assert message in run("gram", "run", "X.npy", *wrong, code=2).stderr
+
+
 def test_a_kernel_from_a_file(folder):
     kernel = qk.FidelityKernel(qk.feature_maps.iqp) ** 2
     (folder / "kernel.json").write_text(qk.kernels.to_json(kernel))
@@ -96,6 +105,8 @@ def test_a_run_goes_on_and_starts_anew_by_force(folder):
     assert message in run("gram", "run", "X.npy", other, "K.zarr", code=2).stderr
     run("gram", "run", "X.npy", other, "K.zarr", "--force")
     np.testing.assert_allclose(GramStore.open("K.zarr"), read_kernel(other)(X), atol=1e-12)
+    run("gram", "run", "X.npy", other + "&parameters=[1]", "K.zarr", "--force", code=2)
+    assert answered("gram", "status", "K.zarr")["complete"]
 
 
 def test_only_stores_are_deleted_by_force(folder):
