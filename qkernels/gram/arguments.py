@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.gram.pools import Here, Pool
-from qkernels.kernels.composition import fitted_to, parts
+from qkernels.kernels.composition import check_angles, fitted_to, parts
 from qkernels.kernels.embedding import check_points
 
 
@@ -50,7 +50,10 @@ def check_inputs(kernel: Any, X: Any, Y: Any = None) -> Inputs:
     widths = [P.shape[1] for P in points]
     if len(set(widths)) > 1:
         raise ValueError(f"expected X and Y of equally many features, got {widths}")
-    return Inputs(fitted_to(kernel, widths[0]), points[0], points[1] if len(points) == 2 else None)
+    kernel = fitted_to(kernel, widths[0])
+    for P in points:
+        check_angles(kernel, P)
+    return Inputs(kernel, points[0], points[1] if len(points) == 2 else None)
 
 
 def check_evaluators(kernel: Kernel, pool: Pool) -> None:

@@ -7,6 +7,7 @@ what is there is whole, also after a kill. Which chunks are needed is the busine
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -84,9 +85,6 @@ class Chunks:
 
     def write(self, values: np.ndarray, *place: int) -> None:
         """Write a chunk, whole or not at all."""
-        if not self.has(*place):
-            # What is not whole must not be read to be completed.
-            self.drop(*place)
         self.array.set_block_selection(place, values)
 
     def read(self, *place: int) -> np.ndarray:
@@ -119,29 +117,32 @@ class Chunks:
         sides = zip(place, self.array.chunks, self.array.shape, strict=True)
         return all(number * size < length for number, size, length in sides)
 
-    def resize(self, shape: tuple[int, ...]) -> None:
-        """Let the array reach further."""
-        self.array.resize(shape)
+    def sample(self) -> np.ndarray:
+        """Return an array of one entry along the first axis, of the same type and width."""
+        return np.empty((1, *self.array.shape[1:]), self.array.dtype)
 
-    def like(self, group: Any, name: str) -> Chunks:
-        """Return an array of the same kind and shape in another group, made if it is not there."""
-        if name in group:
-            return Chunks(group[name])
+    def like(self, path: Path, name: str) -> Chunks:
+        """Return an array of the same kind and shape in the group at a path."""
+        group = import_zarr().open_group(os.fspath(path), mode="r+")
         return Chunks.create(group, name, self.array.shape, self.array.chunks, self.array.dtype)
-
-    def move(self, other: Chunks, place: tuple[int, ...]) -> None:
-        """Move a chunk, if it is there, to the same place of an array of the same kind."""
-        if self.has(*place):
-            other.path(*place).parent.mkdir(parents=True, exist_ok=True)
-            self.path(*place).replace(other.path(*place))
 
     def clear_stray(self) -> None:
         """Delete what processes left that were killed while they wrote."""
         for path in self._root.rglob("*.partial"):
-            if time.time() - path.stat().st_mtime > _STRAY_SECONDS:
-                path.unlink(missing_ok=True)
+            # The process that wrote it may just have moved it.
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _STRAY_SECONDS:
+                    path.unlink()
 
     def __iter__(self) -> Iterator[tuple[int, ...]]:
         """Yield the places of all chunks."""
         counts = [-(-n // c) for n, c in zip(self.array.shape, self.array.chunks, strict=True)]
         yield from np.ndindex(*counts)
+
+
+def has_checksums(array: Any) -> bool:
+    """Tell whether an array's chunks end with a checksum of all that is before."""
+    return [type(codec).__name__ for codec in array.metadata.codecs] == [
+        "BytesCodec",
+        "Crc32cCodec",
+    ]

@@ -8,27 +8,39 @@ where that is smaller than the matrix; and `K`, in chunks of a tile. Of a symmet
 mirror image of a tile is written first: a tile of the upper half that is there is there on both
 sides. `before/n` holds chunks that were written when the matrix had n rows and have got more
 since: what they hold is not computed again.
+
+Chunks are replaced, never changed. So a store grows by a new one beside it, into which the old
+one's chunks are linked, and which takes its place: a kill leaves one of the two.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
 import numpy as np
 
 from qkernels.evaluators import Prepared
-from qkernels.gram.chunks import Chunks, DamagedChunk, import_zarr
+from qkernels.gram.chunks import Chunks, DamagedChunk, has_checksums, import_zarr
 from qkernels.gram.manifest import Manifest
 from qkernels.tiles import Grid
 
 Tile = tuple[int, int]
 SIDES = {"rows": "X", "columns": "Y"}
+# What a store is called for the moment in which a larger one takes its place.
+_OUTGROWN = ".outgrown"
 
 
 class Layout:
@@ -43,16 +55,19 @@ class Layout:
         self.path = Path(group.store.root)
         self.manifest = Manifest.from_attributes(dict(group.attrs), str(self.path))
         self.group = group
+        _require_arrays(group, self.manifest)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Layout:
         """Return the files at a path; see `GramStore.open`."""
         zarr = import_zarr()
-        if not Path(path).exists():
+        path = Path(path).resolve()
+        if not is_there(path):
             raise FileNotFoundError(f"expected a store at {path}, got nothing there")
         try:
             group = zarr.open_group(os.fspath(path), mode="r+", zarr_format=3)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:
+            # Of damaged metadata zarr complains in many ways.
             raise ValueError(f"expected a store at {path}, got: {error!r}") from error
         return cls(group)
 
@@ -76,18 +91,17 @@ class Layout:
         sample : Prepared
             A point, as the kernel prepares it.
         """
-        zarr = import_zarr()
-        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            _fill(zarr.create_group(os.fspath(beside)), manifest, X, Y, sample)
+        path = path.resolve()
+        with _beside(path) as new:
+            _fill(new, manifest, X, Y, sample.arrays() if _is_small(sample, manifest) else {})
             try:
-                beside.rename(path)
+                new.rename(path)
             except OSError:
                 if not path.exists():
                     raise
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-        return cls.open(path)
+        found = cls.open(path)
+        found.manifest.require_same(manifest, str(path))
+        return found
 
     @property
     def grid(self) -> Grid:
@@ -111,8 +125,8 @@ class Layout:
         return Chunks(self.group["K"])
 
     def has(self, i: int, j: int) -> bool:
-        """Tell whether a tile is there."""
-        return self._K.has(i, j)
+        """Tell whether a tile is there, with its mirror image."""
+        return self._K.has(i, j) and (not self.manifest.symmetric or self._K.has(j, i))
 
     def read(self, i: int, j: int) -> np.ndarray:
         """Return a tile.
@@ -127,7 +141,14 @@ class Layout:
         return tile[: rows.stop - rows.start, : columns.stop - columns.start]
 
     def write(self, i: int, j: int, tile: np.ndarray) -> None:
-        """Write a tile, and its mirror image where there is one."""
+        """Write a tile, and its mirror image where there is one.
+
+        Raises
+        ------
+        ValueError
+            If the store has grown, or was replaced, since it was opened.
+        """
+        self.require_unchanged()
         if self.manifest.symmetric and i != j:
             self._K.write(np.ascontiguousarray(tile.T), j, i)
         self._K.write(tile, i, j)
@@ -163,9 +184,7 @@ class Layout:
 
     def write_block(self, side: str, number: int, points: np.ndarray) -> None:
         """Write the points of a row or a column of tiles, given all points."""
-        chunks, part = Chunks(self.group[SIDES[side]]), self._slice(side, number)
-        chunks.drop(number, 0)
-        chunks.write(points[part], number, 0)
+        Chunks(self.group[SIDES[side]]).write(points[self._slice(side, number)], number, 0)
 
     def block_numbers(self, side: str) -> range:
         """Return the numbers of the rows or columns of tiles."""
@@ -193,6 +212,7 @@ class Layout:
 
     def keep_prepared(self, side: str, number: int, prepared: Prepared) -> None:
         """Keep what was prepared of a block, if it is smaller than the matrix."""
+        self.require_unchanged()
         arrays = prepared.arrays() if self._prepared[side] else {}
         for name, array in arrays.items():
             self._prepared[side][name].write(array, *_place(number, array))
@@ -208,69 +228,95 @@ class Layout:
     # -- What was there before the matrix grew
 
     def _before(self) -> list[Any]:
-        if "before" not in self.group:
+        """Return what there was, the latest first; another process may just have deleted it."""
+        try:
+            groups = dict(self.group["before"].groups())
+        except (KeyError, FileNotFoundError):
             return []
-        groups = dict(self.group["before"].groups())
         return [groups[n] for n in sorted(groups, key=int, reverse=True)]
 
     def known_tile(self, i: int, j: int) -> np.ndarray | None:
         """Return the part of a tile that was computed before the matrix grew."""
         for group in self._before():
-            chunks = Chunks(group["K"])
-            if chunks.covers(i, j) and chunks.has(i, j) and chunks.is_sound(i, j):
-                return chunks.read(i, j)
+            try:
+                chunks = Chunks(group["K"])
+                if chunks.covers(i, j):
+                    return chunks.read(i, j)
+            except (DamagedChunk, KeyError, FileNotFoundError):
+                continue
         return None
 
     def known_points(self, side: str, number: int) -> Mapping[str, np.ndarray] | None:
         """Return what was prepared of a block before it grew."""
-        groups = self._before() if side == "rows" else []
-        found = (_read_all(_arrays(group, "points/rows"), number) for group in groups)
-        return next((arrays for arrays in found if arrays), None)
+        for group in self._before() if side == "rows" else []:
+            arrays = _arrays(group, "points/rows")
+            known = arrays.keys() == self._prepared[side].keys()
+            if known and (found := _read_all(arrays, number)):
+                return found
+        return None
 
-    def grow(self, X: np.ndarray) -> None:
-        """Make room for more rows; X are all points, the first of which are there already.
+    def grow(self, X: np.ndarray) -> Layout:
+        """Return a store with more rows in this one's place; X are all points, the old ones first.
 
-        What is cut off by a kill is as if it had not begun: the manifest comes last.
+        Raises
+        ------
+        ValueError
+            If the store has grown, or was replaced, since it was opened.
         """
         manifest = self.manifest.grown(X)
-        n = self.manifest.shape[0]
-        if n % self.manifest.tile_size:
-            self._put_aside(n)
-        self._K.resize(manifest.shape)
-        for chunks in (Chunks(self.group["X"]), *self._prepared["rows"].values()):
-            chunks.resize((len(X), *chunks.array.shape[1:]))
-        old, self.manifest = self.manifest, manifest
+        with _locked(self.path / "zarr.json"), _beside(self.path) as new:
+            self.require_unchanged()
+            Y = None if self.manifest.symmetric else self.points("columns")
+            samples = {name: c.sample() for name, c in self._prepared["rows"].items()}
+            _fill(new, manifest, X, Y, samples)
+            self._link_chunks(new)
+            old = _aside(self.path, _OUTGROWN)
+            self.path.rename(old)
+            new.rename(self.path)
+            shutil.rmtree(old, ignore_errors=True)
+        return Layout.open(self.path)
+
+    def _link_chunks(self, new: Path) -> None:
+        """Link what is there into a larger store; what is part of a larger chunk there, aside."""
+        if (self.path / "before").exists():
+            shutil.copytree(self.path / "before", new / "before", copy_function=_link)
+        arrays = {"K": self._K}
+        for side in self.sides:
+            arrays |= {f"points/{side}/{name}": c for name, c in self._prepared[side].items()}
+        n, size = self.manifest.shape[0], self.manifest.tile_size
+        for name, chunks in arrays.items():
+            known = chunks.like(new, f"before/{n}/{name}") if n % size else None
+            for place in filter(lambda place: chunks.has(*place), chunks):
+                if known is not None and n // size in self._growing(name, place):
+                    _link(chunks.path(*place), known.path(*place))
+                else:
+                    _link(chunks.path(*place), new / chunks.path(*place).relative_to(self.path))
+
+    def _growing(self, name: str, place: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the places along the axes of an array that get longer with more rows."""
+        if name == "K":
+            return place if self.manifest.symmetric else place[:1]
+        return place[:1] if name.startswith("points/rows") else ()
+
+    def require_unchanged(self) -> None:
+        """Raise ValueError if the store has grown, or was replaced, since it was opened."""
         try:
-            for number in range(n // manifest.tile_size, len(self.block_numbers("rows"))):
-                self.write_block("rows", number, X)
-        except BaseException:
-            self.manifest = old
-            raise
-        self.group.attrs.update(manifest.to_attributes())
-
-    def _put_aside(self, n: int) -> None:
-        """Move what is in the last row and column of tiles to where it is known as part of more."""
-        last = self.grid.shape[0] - 1
-        aside = self.group.require_group(f"before/{n}")
-        pairs: list[tuple[Chunks, str, Sequence[tuple[int, ...]]]] = [
-            (self._K, "K", self._last_tiles(last))
-        ]
-        for name, chunks in self._prepared["rows"].items():
-            pairs.append((chunks, f"points/rows/{name}", [(last, *[0] * (chunks.array.ndim - 1))]))
-        for chunks, name, places in pairs:
-            kept = chunks.like(aside, name)
-            for place in places:
-                chunks.move(kept, place)
-
-    def _last_tiles(self, last: int) -> list[Tile]:
-        if self.manifest.symmetric:
-            return [(i, last) for i in range(last + 1)]
-        return [(last, j) for j in range(self.grid.shape[1])]
+            attributes = json.loads((self.path / "zarr.json").read_text())["attributes"]
+            same = Manifest.from_attributes(attributes, str(self.path)) == self.manifest
+        except (OSError, ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise ValueError(
+                f"expected {self.path} as it was opened, got one that has grown or was replaced "
+                "since: open it again"
+            )
 
     def forget_before(self) -> None:
         """Delete what was there before the matrix grew: now that it is complete."""
-        if "before" in self.group:
-            del self.group["before"]
+        with contextlib.suppress(FileNotFoundError):
+            old = _aside(self.path / "before")
+            (self.path / "before").rename(old)
+            shutil.rmtree(old, ignore_errors=True)
 
     def clear_stray(self) -> None:
         """Delete what processes left that were killed while they wrote."""
@@ -278,9 +324,14 @@ class Layout:
 
 
 def _fill(
-    group: Any, manifest: Manifest, X: np.ndarray, Y: np.ndarray | None, sample: Prepared
+    path: Path,
+    manifest: Manifest,
+    X: np.ndarray,
+    Y: np.ndarray | None,
+    samples: Mapping[str, np.ndarray],
 ) -> None:
-    """Write what a store has before its first tile."""
+    """Write what a store has before its first tile; `samples` are prepared points to be kept."""
+    group = import_zarr().create_group(os.fspath(path))
     size = manifest.tile_size
     points = {"rows": X} if Y is None else {"rows": X, "columns": Y}
     Chunks.create(group, "K", manifest.shape, (size, size), "f8")
@@ -288,9 +339,7 @@ def _fill(
         chunks = Chunks.create(group, SIDES[side], array.shape, (size, array.shape[1]), "f8")
         for number, zero in chunks:
             chunks.write(array[number * size : (number + 1) * size], number, zero)
-        # Keep what was prepared where that is smaller than the matrix; prepare again elsewhere.
-        kept = sample.arrays() if sample.nbytes <= 8 * manifest.shape[1] else {}
-        for name, one in kept.items():
+        for name, one in samples.items():
             rest = one.shape[1:]
             Chunks.create(
                 group, f"points/{side}/{name}", (len(array), *rest), (size, *rest), one.dtype
@@ -298,10 +347,83 @@ def _fill(
     group.attrs.update(manifest.to_attributes())
 
 
+def _is_small(sample: Prepared, manifest: Manifest) -> bool:
+    """Tell whether prepared points are smaller than the matrix, and thus worth keeping."""
+    return sample.nbytes <= 8 * manifest.shape[1]
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield a path in the same folder, and delete what is left there."""
+    new = _aside(path)
+    try:
+        yield new
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _aside(path: Path, ending: str = "") -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}{ending}")
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether something is at a path; a store that was killed while it grew is put back."""
+    if not path.exists():
+        for left in path.parent.glob(f".{path.name}.*{_OUTGROWN}"):
+            left.rename(path)
+            break
+    return path.exists()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes from the same file; a lock ends with its process."""
+    if fcntl is None:
+        yield
+        return
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    """Give a file another name; where that cannot be, copy it."""
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _require_arrays(group: Any, manifest: Manifest) -> None:
+    """Raise ValueError unless the arrays are what the manifest says."""
+    (n, m), size = manifest.shape, manifest.tile_size
+    expected = {"K": ((n, m), (size, size)), "X": ((n,), (size,))}
+    if not manifest.symmetric:
+        expected["Y"] = ((m,), (size,))
+    for name, (shape, chunks) in expected.items():
+        try:
+            array = group[name]
+            found = array.shape[: len(shape)], array.chunks[: len(chunks)], has_checksums(array)
+        except Exception as error:
+            raise ValueError(
+                f"expected the array {name} in {group.store.root}, got: {error!r}"
+            ) from error
+        if found != (shape, chunks, True):
+            raise ValueError(
+                f"expected the array {name} in {group.store.root} of shape {shape} in chunks of "
+                f"{chunks} with checksums, got {found[0]} in chunks of {found[1]}"
+            )
+
+
 def _arrays(group: Any, path: str) -> dict[str, Chunks]:
     if path not in group:
         return {}
-    return {name: Chunks(array) for name, array in group[path].arrays()}
+    try:
+        return {name: Chunks(array) for name, array in group[path].arrays()}
+    except Exception:
+        # They can be prepared again: what is damaged counts as missing.
+        return {}
 
 
 def _read_all(arrays: Mapping[str, Chunks], number: int) -> dict[str, np.ndarray] | None:

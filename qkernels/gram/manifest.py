@@ -124,7 +124,8 @@ class Manifest:
 
     def to_attributes(self) -> dict[str, Any]:
         """Return plain values, for the attributes of a store."""
-        return {"format": FORMAT, "version": VERSION, **asdict(self)}
+        values = asdict(self) | {"shape": list(self.shape)}
+        return {"format": FORMAT, "version": VERSION, **values, "checksum": _checksum(values)}
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any], where: str) -> Manifest:
@@ -143,6 +144,8 @@ class Manifest:
                 f"got {found}"
             )
         known = {name: attributes[name] for name in names}
+        if attributes.get("checksum") != _checksum(known):
+            raise ValueError(f"expected a manifest at {where} as it was written, got another")
         return cls(**known | {"shape": tuple(known["shape"])})
 
 
@@ -151,6 +154,10 @@ def digest(X: np.ndarray) -> str:
     found = hashlib.sha256(repr(X.shape).encode())
     found.update(np.ascontiguousarray(X, dtype="<f8").data)
     return found.hexdigest()
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()
 
 
 def _short(value: Any) -> str:

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from qkernels.evaluators import Prepared
 from qkernels.gram.arguments import Inputs, check_evaluators, check_inputs
 from qkernels.gram.blocks import Blocks
+from qkernels.gram.layout import is_there
 from qkernels.gram.lazy import is_dask_array, lazy_gram_matrix
 from qkernels.gram.pools import Pool, chosen_pool
 from qkernels.gram.sizes import tile_edge, working_bytes
@@ -68,7 +69,8 @@ def gram_matrix(
         What a worker may take beside the matrix: a number of MiB or a text such as "512MB";
         scikit-learn's setting if left out.
     resume : bool, default=True
-        Whether to go on with what is at `out`; otherwise it must not exist.
+        Whether to go on with what is at `out`, also if X has got more points at its end; otherwise
+        there must be nothing.
     verbose : int, default=0
         Whether a progress bar is shown.
 
@@ -107,7 +109,7 @@ def gram_matrix(
     if out is None:
         return _in_memory(inputs, tile_size, working_bytes(working_memory), pool, verbose)
     path = Path(out)
-    if path.exists() and not resume:
+    if is_there(path) and not resume:
         raise FileExistsError(f"out: expected nothing there, as resume=False, got {path}")
     if path.exists():
         store = GramStore.open(path)

@@ -18,12 +18,12 @@ from tqdm.auto import tqdm
 
 from qkernels.gram.arguments import Inputs, check_evaluators, check_inputs
 from qkernels.gram.chunks import DamagedChunk
-from qkernels.gram.layout import Layout, Tile
-from qkernels.gram.manifest import Manifest
+from qkernels.gram.layout import Layout, Tile, is_there
+from qkernels.gram.manifest import Manifest, digest
 from qkernels.gram.pools import Pool, chosen_pool
 from qkernels.gram.sizes import check_tile_size, tile_edge, working_bytes
 from qkernels.gram.work import compute_tile, forget_workers
-from qkernels.kernels.composition import fingerprint, fitted_to, prepare
+from qkernels.kernels.composition import check_angles, fingerprint, fitted_to, prepare
 from qkernels.kernels.validation import check_data
 
 
@@ -98,7 +98,7 @@ class GramStore:
             If the folder does not exist.
         """
         path, inputs = Path(path), check_inputs(kernel, X, Y)
-        if path.exists():
+        if is_there(path):
             raise FileExistsError(f"expected nothing at {path}, got something there")
         if not path.resolve().parent.is_dir():
             raise FileNotFoundError(f"expected the folder of {path} to exist")
@@ -109,8 +109,18 @@ class GramStore:
         return cls(Layout.create(path, manifest, inputs.X, inputs.Y, sample))
 
     def require_inputs(self, inputs: Inputs, tile_size: int | str = "auto") -> None:
-        """Raise ValueError if the store is not of these; write damaged points anew if it is."""
+        """Raise ValueError if the store is not of these, or of the first of these points.
+
+        Points that are new are added, and points that are damaged are written anew.
+        """
         edge = self.tile_size if tile_size == "auto" else check_tile_size(tile_size)
+        n = self.shape[0]
+        if len(inputs.X) > n and digest(inputs.X[:n]) == self.manifest.rows:
+            self._require_same(inputs._replace(X=inputs.X[:n]), edge)
+            self.grow(inputs.kernel, inputs.X[n:])
+        self._require_same(inputs, edge)
+
+    def _require_same(self, inputs: Inputs, edge: int) -> None:
         self.manifest.require_same(Manifest.of(*inputs, edge), str(self.path))
         for side, points in zip(self._layout.sides, (inputs.X, inputs.columns), strict=False):
             for number in self._layout.block_numbers(side):
@@ -151,12 +161,9 @@ class GramStore:
         Raises
         ------
         ValueError
-            If it could not be written as JSON, or what was written is damaged.
+            If it could not be written as JSON.
         """
-        kernel = self.manifest.read_kernel()
-        if fingerprint(kernel) != self.manifest.kernel:
-            raise ValueError(f"expected the kernel that {self.path} was begun with, got {kernel!r}")
-        return kernel
+        return self.manifest.read_kernel()
 
     @property
     def X(self) -> np.ndarray:
@@ -214,10 +221,7 @@ class GramStore:
             If workers were lost: run again to go on.
         """
         pool = chosen_pool(n_jobs, client, executor)
-        kernel = self.kernel if kernel is None else fitted_to(kernel, self._layout.n_features)
-        if fingerprint(kernel) != self.manifest.kernel:
-            raise ValueError(f"expected the kernel that {self.path} was begun with, got {kernel!r}")
-        check_evaluators(kernel, pool)
+        kernel = self._checked_kernel(kernel, pool)
         memory = working_bytes(working_memory)
         self._compute(kernel, self.missing() if tiles is None else tiles, pool, memory, verbose)
         if not self.missing():
@@ -243,15 +247,26 @@ class GramStore:
                 f"{errors[0]!r}"
             ) from errors[0]
 
-    def extend(self, X_new: Any, kernel: Kernel | None = None, **options: Any) -> GramStore:
+    def extend(
+        self,
+        X_new: Any,
+        kernel: Kernel | None = None,
+        *,
+        n_jobs: int | None = None,
+        client: Any = None,
+        executor: Any = None,
+        working_memory: float | str | None = None,
+        verbose: int = 0,
+    ) -> GramStore:
         """Add points to the rows, and to the columns where they are the same; compute what is new.
+
+        If this is cut off, the points are there: go on with `fill`, or, whatever has happened, with
+        `gram_matrix(kernel, X, out=path)` of all points.
 
         Parameters
         ----------
         X_new : array-like of shape (n_new, n_features)
-        kernel : Kernel, optional
-            As in `fill`.
-        **options
+        kernel, n_jobs, client, executor, working_memory, verbose
             As in `fill`.
 
         Returns
@@ -262,7 +277,8 @@ class GramStore:
         Raises
         ------
         ValueError
-            If the new points have another width than the old ones.
+            If the new points have another width than the old ones, or are none for the kernel; if
+            the store has grown since it was opened. Then nothing is changed.
         """
         new = check_data(X_new, owner="GramStore", name="X_new")
         if new.shape[1] != self._layout.n_features:
@@ -270,8 +286,29 @@ class GramStore:
                 f"X_new: expected points of {self._layout.n_features} features, as those of "
                 f"{self.path}, got {new.shape[1]}"
             )
-        self._layout.grow(np.concatenate([self.X, new]))
-        return self.fill(kernel, **options)
+        kernel = self._checked_kernel(kernel, chosen_pool(n_jobs, client, executor))
+        working_bytes(working_memory)
+        self.grow(kernel, new)
+        return self.fill(
+            kernel,
+            n_jobs=n_jobs,
+            client=client,
+            executor=executor,
+            working_memory=working_memory,
+            verbose=verbose,
+        )
+
+    def grow(self, kernel: Kernel, new: np.ndarray) -> None:
+        """Add points, without computing anything."""
+        check_angles(kernel, new)
+        self._layout = self._layout.grow(np.concatenate([self.X, new]))
+
+    def _checked_kernel(self, kernel: Kernel | None, pool: Pool) -> Kernel:
+        kernel = self.kernel if kernel is None else fitted_to(kernel, self._layout.n_features)
+        if fingerprint(kernel) != self.manifest.kernel:
+            raise ValueError(f"expected the kernel that {self.path} was begun with, got {kernel!r}")
+        check_evaluators(kernel, pool)
+        return kernel
 
     def set_tasks(self, count: int) -> None:
         """Share the tiles among so many tasks, each of which calls `fill(tiles=...)`."""

@@ -24,8 +24,12 @@ from sklearn.gaussian_process.kernels import (
 )
 
 from qkernels.evaluators import Prepared
+from qkernels.kernels.embedding import Embedding
 from qkernels.kernels.serialization import classical_fingerprint
 from qkernels.kernels.validation import as_feature_map, check_data
+
+# Whose angles are computed at a time.
+_POINTS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +203,14 @@ def fitted_to(kernel: Kernel, n_features: int) -> Kernel:
     maps = {name: map_ for name, map_ in values.items() if name.split("__")[-1] == "feature_map"}
     built = {name: as_feature_map(map_, n_features) for name, map_ in maps.items()}
     return clone(kernel).set_params(**built)
+
+
+def check_angles(kernel: Kernel, X: np.ndarray) -> None:
+    """Raise ValueError for points of which a feature map makes no angles, before any work."""
+    for part in parts(kernel):
+        for start in range(0, len(X) if _is_quantum(part) else 0, _POINTS_AT_ONCE):
+            embedding = Embedding.of(part, points := X[start : start + _POINTS_AT_ONCE])
+            embedding.feature_map.angles(embedding.inputs(points), embedding.parameters)
 
 
 def _is_composite(kernel: Kernel) -> bool:

@@ -341,9 +341,8 @@ def test_growing_rows_of_a_rectangular_matrix(path, counting):
 
 def test_growing_twice_before_anything_is_computed(path):
     X = points(31)
-    store = qk.gram_matrix(KERNEL, X[:12], out=path, tile_size=5)
-    layout = Layout.open(path)
-    layout.grow(X[:18])
+    qk.gram_matrix(KERNEL, X[:12], out=path, tile_size=5)
+    Layout.open(path).grow(X[:18])
     store = GramStore.open(path)
     store.fill(tiles=[(0, 2), (3, 3)])
     Layout.open(path).grow(X)
@@ -388,18 +387,39 @@ def test_what_is_no_store(tmp_path):
             qk.gram_matrix(KERNEL, points(4), out=tmp_path / name)
 
 
-def test_damaged_metadata_are_refused(path):
-    store = qk.gram_matrix(KERNEL, points(12), out=path, tile_size=5)
-    file = path / "zarr.json"
-    text = file.read_text()
-    file.write_text(text.replace('"bandwidth": 0.5', '"bandwidth": 0.7'))
-    assert file.read_text() != text
-    with pytest.raises(ValueError, match=r"expected the kernel that .* was begun with, got Fi"):
-        _ = GramStore.open(path).kernel
-    file.write_text(text[: len(text) // 2])
-    with pytest.raises(ValueError, match=r"expected a store at .*, got: "):
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        (
+            "",
+            '"bandwidth": 0.5',
+            '"bandwidth": 0.7',
+            r"expected a manifest at .*K.zarr as it was wr",
+        ),
+        ("", '"tile_size": 5', '"tile_size": 6', r"expected a manifest at .*K.zarr as it was writ"),
+        ("", '"attributes"', '"attribute"', r"expected a store .*K.zarr, got"),
+        ("", "{", "[", r"expected a store at .*K.zarr, got: JSONDecodeError"),
+        (
+            "K",
+            "5",
+            "1",
+            r"expected the array K in .* of shape \(12, 12\) in chunks of \(5, 5\) with",
+        ),
+        ("K", "12", "10", r"expected the array K in .*, got \(10, 10\) in chunks of \(5, 5\)"),
+        ("K", "crc32c", "crc32d", r"expected the array K in .*K.zarr, got: UnknownCodecError"),
+        ("X", '"shape"', '"shade"', r"expected the array X in .*K.zarr, got: "),
+    ],
+)
+def test_damaged_metadata_are_refused(file, old, new, message, path):
+    qk.gram_matrix(KERNEL, points(12), out=path, tile_size=5)
+    metadata = path / file / "zarr.json"
+    text = metadata.read_text()
+    assert old in text
+    metadata.write_text(text.replace(old, new))
+    with pytest.raises(ValueError, match=message):
         GramStore.open(path)
-    assert store.shape == (12, 12)
+    with pytest.raises(ValueError, match=message):
+        qk.gram_matrix(KERNEL, points(12), out=path)
 
 
 def test_kernels_that_cannot_be_written_must_be_given(path):
