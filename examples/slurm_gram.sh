@@ -17,5 +17,6 @@ run+="qkernels gram partition $(printf %q "$store") \$SLURM_ARRAY_TASK_ID --quie
 if [ ! -e "$store" ]; then
     qkernels gram init "$points" "$kernel" "$store" --tasks "$tasks"
 fi
+tasks=$({ qkernels gram status "$store" --json || true; } | python3 -c 'import json, sys; print(json.load(sys.stdin)["tasks"])')
 sbatch --wait --array="0-$((tasks - 1))" "${options[@]}" --wrap "$run" || true
 qkernels gram finalise "$store"

@@ -5,11 +5,14 @@ What lives here: the commands. What they do is in `qkernels.gram`.
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import click
 import numpy as np
@@ -18,9 +21,8 @@ from sklearn.gaussian_process.kernels import Kernel
 from qkernels.cli.inputs import PointsType, read_kernel
 from qkernels.cli.reporting import INCOMPLETE, answer, reported
 from qkernels.gram import GramStore, gram_matrix
-from qkernels.gram.arguments import check_inputs
 from qkernels.gram.forecast import forecast
-from qkernels.kernels.composition import prepare
+from qkernels.gram.layout import is_there
 from qkernels.memory import format_size, parse_size
 
 STORE = click.Path(path_type=Path)
@@ -56,8 +58,8 @@ _inputs = _options(
 def gram() -> None:
     """Compute Gram matrices, tile by tile, into a store that survives kills.
 
-    Exit codes: 0 complete, 2 bad arguments or another matrix in the store, 3 incomplete: the same
-    command goes on.
+    Exit codes: 0 complete, 2 bad arguments or another matrix in the store, 3 incomplete: `run` goes
+    on, or the task.
     """
 
 
@@ -86,16 +88,10 @@ def run(
     "fidelity:zz?reps=2&bandwidth=0.3".
     """
     kernel, store = _kernel_and_store(kernel_and_store, named)
-    X, Y = _sides(points, test)
-    if force:
-        inputs = check_inputs(kernel, X, Y)
-        prepare(inputs.kernel, inputs.X[:1])
-        _delete(store)
-    with _client(scheduler) as client:
+    with _client(scheduler) as client, _replaced(store) if force else nullcontext():
         found = gram_matrix(
             kernel,
-            X,
-            Y,
+            *_sides(points, test),
             out=store,
             tile_size=tile_size or "auto",
             n_jobs=jobs,
@@ -127,6 +123,8 @@ def init(
     """
     kernel, store = _kernel_and_store(kernel_and_store, named)
     X, Y = _sides(points, test)
+    if is_there(store):
+        raise FileExistsError(f"expected nothing at {store}, got something there")
     expected = forecast(kernel, X, Y)
     found = GramStore.create(
         store, kernel, X, Y, tile_size=tile_size or "auto", working_memory=memory
@@ -134,10 +132,8 @@ def init(
     n_tiles = len(found.missing())
     tasks = tasks or min(n_tiles, int(1 + expected.seconds // _SECONDS_A_TASK))
     found.set_tasks(tasks)
-    line = (
-        f'sbatch --array=0-{tasks - 1} --wrap="qkernels gram partition {store.resolve()} '
-        f'\\$SLURM_ARRAY_TASK_ID"'
-    )
+    task = f"qkernels gram partition {shlex.quote(str(found.path))} $SLURM_ARRAY_TASK_ID"
+    line = f"sbatch --array=0-{tasks - 1} --wrap={shlex.quote(task)}"
     answer(
         {
             "shape": " x ".join(map(str, found.shape)),
@@ -204,7 +200,8 @@ def finalise(store: Path, progress: bool, as_json: bool) -> None:
     found = GramStore.open(store)
     found.require_complete()
     damaged = found.verify(verbose=int(progress))
-    found.clear()
+    if not damaged:
+        found.clear()
     _answer_and_exit(found, as_json, damaged=len(damaged))
 
 
@@ -234,8 +231,10 @@ def _kernel_and_store(given: tuple[str, ...], named: str | None) -> tuple[Kernel
 def _client(scheduler: str | None) -> AbstractContextManager[Any]:
     if scheduler is None:
         return nullcontext()
-    from distributed import Client
-
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError("--scheduler needs dask: pip install 'qkernels[scale]'") from error
     return Client(scheduler)
 
 
@@ -248,9 +247,10 @@ def _state(store: GramStore) -> dict[str, Any]:
     return {
         "store": str(store.path),
         "shape": " x ".join(map(str, store.shape)),
-        "progress": round(store.progress, 6),
+        "progress": round(1 - missing / len(store.manifest.grid), 6),
         "missing": missing,
         "complete": not missing,
+        "tasks": store.n_tasks,
     }
 
 
@@ -261,10 +261,22 @@ def _answer_and_exit(store: GramStore, as_json: bool, **more: Any) -> None:
         sys.exit(INCOMPLETE)
 
 
-def _delete(store: Path) -> None:
-    """Delete a store, and nothing else."""
-    if store.exists():
-        GramStore.open(store).delete()
+@contextmanager
+def _replaced(store: Path) -> Iterator[None]:
+    """Put a store, and nothing else, aside until another is in its place."""
+    if not store.exists():
+        yield
+        return
+    old = GramStore.open(store).path
+    aside = old.with_name(f".{old.name}.{uuid4().hex}")
+    old.rename(aside)
+    try:
+        yield
+    finally:
+        if store.exists():
+            shutil.rmtree(aside)
+        else:
+            aside.rename(old)
 
 
 def _size(text: str) -> str:

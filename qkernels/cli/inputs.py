@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 import click
 import numpy as np
@@ -27,7 +27,7 @@ _SHORT = "fidelity:zz?reps=2&bandwidth=0.3"
 def read_points(path: Path) -> np.ndarray:
     """Return the points of a .npy, .csv or .parquet file, of shape (n_points, n_features).
 
-    A first line of a .csv file that holds no numbers is taken for the names of columns.
+    A first line of a .csv file without a number is taken for the names of columns.
 
     Raises
     ------
@@ -55,13 +55,20 @@ def read_points(path: Path) -> np.ndarray:
 
 
 def _read_csv(path: Path) -> np.ndarray:
-    with path.open(encoding="utf-8") as file:
-        first = file.readline().split(",")
+    # Some programs begin files with a mark of the encoding.
+    with path.open(encoding="utf-8-sig") as file:
+        has_names = not any(map(_is_number, file.readline().split(",")))
+        if not has_names:
+            file.seek(0)
+        return np.loadtxt(file, delimiter=",", ndmin=2)
+
+
+def _is_number(text: str) -> bool:
     try:
-        names = not [float(entry) for entry in first]
+        float(text)
     except ValueError:
-        names = True
-    return np.loadtxt(path, delimiter=",", ndmin=2, skiprows=int(names), encoding="utf-8")
+        return False
+    return True
 
 
 def _read_parquet(path: Path) -> np.ndarray:
@@ -132,11 +139,11 @@ def _allowed(function: Callable) -> set[str]:
 
 
 def _arguments(query: str) -> list[tuple[str, Any]]:
-    try:
-        pairs = parse_qsl(query, strict_parsing=True) if query else []
-    except ValueError as error:
-        raise ValueError(f"expected name=value&name=value after '?', got {query!r}") from error
-    return [(name, _value(text)) for name, text in pairs]
+    pairs = [part.partition("=") for part in query.split("&")] if query else []
+    names = [name for name, _, _ in pairs]
+    if not all(name and text for name, _, text in pairs) or len(set(names)) < len(names):
+        raise ValueError(f"expected name=value&name=value after '?', each name once, got {query!r}")
+    return [(name, _value(unquote(text))) for name, _, text in pairs]
 
 
 def _value(text: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
@@ -37,14 +38,21 @@ def reported(command: Callable) -> Callable:
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
+        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return command(*arguments, **options)
         except KeyboardInterrupt:
             _fail("stopped; the same command goes on where it was", INCOMPLETE)
         except (IncompleteGram, DamagedChunk) as error:
             _fail(str(error), INCOMPLETE)
-        except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+        except (FileNotFoundError, FileExistsError, IsADirectoryError, PermissionError) as error:
             _fail(str(error), USAGE)
+        except OSError as error:
+            _fail(f"{error}; the same command goes on where it was", INCOMPLETE)
+        except (ValueError, TypeError, ImportError, MemoryError) as error:
+            _fail(str(error), USAGE)
+        finally:
+            signal.signal(signal.SIGTERM, previous)
 
     return run
 

@@ -7,6 +7,7 @@ whose first axis runs over the points.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -135,3 +136,20 @@ def _take(arrays: Arrays, rows: np.ndarray) -> Arrays:
     if np.array_equal(rows, np.arange(first, first + len(rows))):
         return tuple(array[first : first + len(rows)] for array in arrays)
     return tuple(array[rows] for array in arrays)
+
+
+_shared: dict[tuple[str, int], RowCache] = {}
+
+
+def shared_cache(kind: str, budget: int) -> RowCache:
+    """Return the one cache of a kind and a budget that this process has."""
+    return _shared.setdefault((kind, budget), RowCache(budget))
+
+
+def _after_fork() -> None:
+    for cache in _shared.values():
+        cache.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

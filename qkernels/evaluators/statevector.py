@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from qkernels.evaluators.arguments import (
     checked_points,
     repetitions_and_seed,
 )
-from qkernels.evaluators.cache import Arrays, RowCache
+from qkernels.evaluators.cache import Arrays, shared_cache
 from qkernels.evaluators.comparison import gram_matrix
 from qkernels.evaluators.gradients import (
     Direction,
@@ -35,16 +34,6 @@ from qkernels.feature_maps import FeatureMap
 from qkernels.memory import parse_size, require_memory
 
 _DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
-_caches: dict[tuple, RowCache] = {}
-
-
-def _after_fork() -> None:
-    for cache in _caches.values():
-        cache.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 class StatevectorEvaluator:
@@ -103,7 +92,7 @@ class StatevectorEvaluator:
         self.repetitions, self.random_state = repetitions_and_seed(repetitions, random_state)
         self._dtype = _DTYPES[precision]
         size = parse_size(cache_size, "cache_size")
-        self._cache = _caches.setdefault((precision, size), RowCache(size))
+        self._cache = shared_cache(precision, size)
         # Kernels see by its methods whether an evaluator draws, or has gradients.
         if self.repetitions is not None and type(self) is StatevectorEvaluator:
             self.__class__ = ShotNoiseEvaluator
@@ -143,6 +132,10 @@ class StatevectorEvaluator:
     def fingerprint(self) -> str:
         """Return a text that changes whenever the computed numbers could change."""
         return f"statevector-1:{self.precision}"
+
+    def without_cache(self) -> StatevectorEvaluator:
+        """Return an evaluator of the same numbers that keeps no prepared points."""
+        return StatevectorEvaluator(**self._arguments() | {"cache_size": "0MB"})
 
     def clear_cache(self) -> None:
         """Forget the prepared points, and give their memory back."""

@@ -56,8 +56,10 @@ def check_inputs(kernel: Any, X: Any, Y: Any = None) -> Inputs:
     return Inputs(kernel, points[0], points[1] if len(points) == 2 else None)
 
 
-def check_evaluators(kernel: Kernel, pool: Pool) -> None:
+def check_evaluators(kernel: Kernel, pool: Pool | None) -> None:
     """Refuse evaluators whose numbers depend on the block, or that cannot be elsewhere.
+
+    A pool of None is anywhere, later.
 
     Raises
     ------
@@ -74,6 +76,6 @@ def check_evaluators(kernel: Kernel, pool: Pool) -> None:
                 )
         if hasattr(evaluator, "ledger") and not isinstance(pool, Here):
             raise ValueError(
-                "expected no n_jobs, client or executor for a kernel that is measured: its ledger "
-                f"is on this machine, got {type(evaluator).__name__}"
+                "expected no n_jobs, client, executor or dask arrays for a kernel that is "
+                f"measured: its ledger is on this machine, got {type(evaluator).__name__}"
             )

@@ -10,8 +10,8 @@ from sklearn.gaussian_process.kernels import Kernel
 from qkernels.gram.arguments import check_inputs
 from qkernels.kernels.composition import compare, prepare
 
-# Points of the piece that is computed.
-_PIECE = 512
+# Points of the piece that is computed, and bytes of what they are prepared to.
+_PIECE, _PIECE_BYTES = 512, 2**28
 
 
 class Forecast(NamedTuple):
@@ -42,8 +42,8 @@ def forecast(kernel: Kernel, X: Any, Y: Any = None) -> Forecast:
     """
     inputs = check_inputs(kernel, X, Y)
     n_rows, n_columns = inputs.shape
-    piece = inputs.X[:_PIECE]
-    prepare(inputs.kernel, piece[:2])
+    a_point = prepare(inputs.kernel, inputs.X[:1]).nbytes
+    piece = inputs.X[: max(2, min(_PIECE, _PIECE_BYTES // a_point))]
     start = time.perf_counter()
     points = prepare(inputs.kernel, piece)
     ready = time.perf_counter()

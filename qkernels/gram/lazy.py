@@ -13,7 +13,8 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import Prepared
-from qkernels.kernels.composition import compare, fitted_to, prepare
+from qkernels.gram.arguments import check_evaluators
+from qkernels.kernels.composition import compare, fitted_to, parts, prepare
 from qkernels.loops.jit import at_most_threads
 
 
@@ -49,10 +50,16 @@ def lazy_gram_matrix(kernel: Kernel, X: Any, Y: Any = None) -> Any:
     """
     da = import_dask_array()
     symmetric = Y is None or Y is X
+    parts(kernel)
     _check("X", X)
     if not symmetric:
         _check("Y", Y)
+        if X.shape[1] != Y.shape[1]:
+            raise ValueError(
+                f"expected X and Y of equally many features, got {[X.shape[1], Y.shape[1]]}"
+            )
     kernel = fitted_to(kernel, X.shape[1])
+    check_evaluators(kernel, None)
     rows, heights = _prepared(kernel, X), X.chunks[0]
     columns, widths = (rows, heights) if symmetric else (_prepared(kernel, Y), Y.chunks[0])
     import dask

@@ -21,11 +21,11 @@ from qkernels.gram.arguments import Inputs, check_evaluators, check_inputs
 from qkernels.gram.blocks import Blocks
 from qkernels.gram.layout import is_there
 from qkernels.gram.lazy import is_dask_array, lazy_gram_matrix
-from qkernels.gram.pools import Pool, chosen_pool
+from qkernels.gram.pools import Here, Pool, chosen_pool
 from qkernels.gram.sizes import tile_edge, working_bytes
 from qkernels.gram.store import GramStore
-from qkernels.gram.work import compare_blocks
-from qkernels.kernels.composition import compare, prepare
+from qkernels.gram.work import TilesInMemory, compare_blocks
+from qkernels.kernels.composition import compare, prepare, without_caches
 from qkernels.memory import require_memory
 from qkernels.tiles import Grid
 
@@ -101,7 +101,14 @@ def gram_matrix(
     True
     """
     if is_dask_array(X) or is_dask_array(Y):
-        _check_lazy(out=out, n_jobs=n_jobs, client=client, executor=executor)
+        _check_lazy(
+            out=out,
+            n_jobs=n_jobs,
+            client=client,
+            executor=executor,
+            working_memory=working_memory,
+            tile_size=None if tile_size == "auto" else tile_size,
+        )
         return lazy_gram_matrix(kernel, X, Y)
     pool = chosen_pool(n_jobs, client, executor)
     inputs = check_inputs(kernel, X, Y)
@@ -151,7 +158,9 @@ def gram_chunked(
     >>> kernel = qk.FidelityKernel(qk.feature_maps.zz)
     >>> mean = sum(rows.sum() for rows in qk.gram_chunked(kernel, X)) / 50**2
     """
-    return _rows(check_inputs(kernel, X, Y), working_bytes(working_memory))
+    inputs, memory = check_inputs(kernel, X, Y), working_bytes(working_memory)
+    check_evaluators(inputs.kernel, Here())
+    return _rows(inputs, memory)
 
 
 def _check_lazy(**given: Any) -> None:
@@ -172,21 +181,9 @@ def _in_memory(inputs: Inputs, tile_size: Any, memory: int, pool: Pool, verbose:
     edge = tile_edge(tile_size, inputs.shape, prepare(kernel, X[:1]).nbytes, memory)
     grid = Grid(len(X), len(inputs.columns), edge, symmetric=Y is None)
     K = np.empty(inputs.shape)
-    calls = [
-        (
-            kernel,
-            X[grid.rows(i)],
-            None if grid.symmetric and i == j else inputs.columns[grid.columns(j)],
-            pool.threads,
-            (i, j),
-        )
-        for i, j in grid.tiles()
-    ]
-    outcomes = pool.outcomes(compare_blocks, calls)
-    for outcome, error in tqdm(outcomes, total=len(grid), unit="tile", disable=not verbose):
-        if error is not None:
-            raise error
-        (i, j), tile = outcome
+    for (i, j), tile in tqdm(
+        _tiles(inputs, grid, memory // 2, pool), total=len(grid), unit="tile", disable=not verbose
+    ):
         rows, columns = grid.rows(i), grid.columns(j)
         K[rows, columns] = tile
         if grid.symmetric and i != j:
@@ -194,18 +191,37 @@ def _in_memory(inputs: Inputs, tile_size: Any, memory: int, pool: Pool, verbose:
     return K
 
 
+def _tiles(
+    inputs: Inputs, grid: Grid, memory: int, pool: Pool
+) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """Yield tiles and their places; others are sent their points."""
+    calls: list[tuple[Any, ...]] = []
+    if isinstance(pool, Here):
+        outcomes = pool.outcomes(TilesInMemory(inputs, grid, memory).compute, grid.tiles())
+    else:
+        for i, j in grid.tiles():
+            own = grid.symmetric and i == j
+            others = None if own else inputs.columns[grid.columns(j)]
+            calls.append((inputs.kernel, inputs.X[grid.rows(i)], others, pool.threads, (i, j)))
+        outcomes = pool.outcomes(compare_blocks, calls)
+    for outcome, error in outcomes:
+        if error is not None:
+            raise error
+        yield outcome
+
+
 def _rows(inputs: Inputs, memory: int) -> Iterator[np.ndarray]:
     """Yield rows; the columns' points are prepared once if they fit."""
-    kernel, X, Y = inputs.kernel, inputs.X, inputs.columns
+    kernel, X, Y = without_caches(inputs.kernel), inputs.X, inputs.columns
     a_point = max(prepare(kernel, X[:1]).nbytes, 1)
-    # Half of the memory is for rows and what it takes to compare, half for prepared columns.
-    n_rows = max(1, min(len(X), memory // (4 * 8 * len(Y))))
+    # A quarter is for rows, one for what it takes to compare, and two for prepared points.
+    n_rows = max(1, min(len(X), memory // (4 * 8 * len(Y)), memory // (4 * a_point)))
     edge = max(1, min(len(Y), memory // (4 * a_point)))
 
     def load(key: tuple[str, int]) -> Prepared:
         return prepare(kernel, Y[key[1] * edge : (key[1] + 1) * edge])
 
-    columns = Blocks(load, memory // 2)
+    columns = Blocks(load, memory // 4)
     for start in range(0, len(X), n_rows):
         rows = prepare(kernel, X[start : start + n_rows])
         K = np.empty((len(rows), len(Y)))

@@ -6,19 +6,30 @@ of each as it ends. What is called is the business of `work`.
 
 from __future__ import annotations
 
+import contextlib
+import pickle
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from typing import Any, Protocol
 
 import joblib
+import numpy as np
 
 from qkernels.loops.jit import thread_count
 
 Call = tuple[Any, ...]
-# What came of a call, or the error that it ended with.
+# What came of a call, or the error that says that its worker was lost.
 Outcome = tuple[Any, BaseException | None]
-# Calls that wait with each worker, so that none idles.
-_AHEAD = 3
+# Calls that wait with each worker, so that none idles; with all, if their number is not known.
+_AHEAD, _AHEAD_OF_ALL = 3, 1000
 
 
 class Pool(Protocol):
@@ -29,7 +40,10 @@ class Pool(Protocol):
         """How many threads each call may use; None for all."""
 
     def outcomes(self, function: Callable, calls: Iterable[Call]) -> Iterator[Outcome]:
-        """Yield what comes of each call, in whatever order they end."""
+        """Yield what comes of each call, in whatever order they end; the first error ends it."""
+
+    def everywhere(self, function: Callable) -> None:
+        """Call a function in all processes that are known."""
 
 
 def chosen_pool(n_jobs: Any = None, client: Any = None, executor: Any = None) -> Pool:
@@ -53,33 +67,42 @@ def chosen_pool(n_jobs: Any = None, client: Any = None, executor: Any = None) ->
 class Here:
     """The calling process: two calls at a time, so that one computes while another is written."""
 
-    threads = None
+    threads: int | None = None
 
     def outcomes(self, function: Callable, calls: Iterable[Call]) -> Iterator[Outcome]:
-        """Yield results; the first error ends it."""
+        """Yield results."""
         with ThreadPoolExecutor(2) as threads:
-            for result, error in Executors(threads).outcomes(function, calls):
-                if error is not None:
-                    raise error
-                yield result, None
+            yield from Executors(threads).outcomes(function, calls)
+
+    def everywhere(self, function: Callable) -> None:
+        """Call a function."""
+        function()
 
 
 class Joblib:
     """Processes of `joblib.Parallel`."""
 
     def __init__(self, n_jobs: int) -> None:
-        if isinstance(n_jobs, bool) or not isinstance(n_jobs, int):
+        if isinstance(n_jobs, bool) or not isinstance(n_jobs, int | np.integer):
             raise TypeError(f"n_jobs: expected an integer or None, got {n_jobs!r}")
         if n_jobs == 0:
             raise ValueError("n_jobs: expected an integer other than 0, got 0")
-        self._n_jobs = n_jobs
-        self.threads = max(1, thread_count() // joblib.effective_n_jobs(n_jobs))
+        self._n_jobs = int(n_jobs)
+        self.threads = max(1, thread_count() // joblib.effective_n_jobs(self._n_jobs))
 
     def outcomes(self, function: Callable, calls: Iterable[Call]) -> Iterator[Outcome]:
-        """Yield results; the first error ends it."""
+        """Yield results; a lost process loses all that wait."""
         parallel = joblib.Parallel(self._n_jobs, return_as="generator_unordered", batch_size=1)
-        for result in parallel(joblib.delayed(function)(*call) for call in calls):
-            yield result, None
+        tasks = (joblib.delayed(_guarded)(function, call) for call in calls)
+        try:
+            for outcome in parallel(tasks):
+                yield _result(outcome), None
+        except BrokenExecutor as error:
+            yield None, error
+
+    def everywhere(self, function: Callable) -> None:
+        """Call a function in this process; joblib's end by themselves."""
+        function()
 
 
 class Executors:
@@ -89,31 +112,39 @@ class Executors:
         if not isinstance(executor, Executor):
             raise TypeError(f"executor: expected a concurrent.futures.Executor, got {executor!r}")
         self._executor = executor
-        self._workers = getattr(executor, "_max_workers", None) or 1
-        self.threads = max(1, thread_count() // self._workers)
+        known = (getattr(executor, name, None) for name in ("_max_workers", "num_workers"))
+        workers = next((number for number in known if isinstance(number, int)), None)
+        self._ahead = _AHEAD * workers if workers else _AHEAD_OF_ALL
+        self.threads = max(1, thread_count() // workers) if workers else 1
 
     def outcomes(self, function: Callable, calls: Iterable[Call]) -> Iterator[Outcome]:
-        """Yield results and errors."""
+        """Yield results; a lost process loses all that wait."""
         waiting, running = iter(calls), set[Future]()
         try:
             while True:
-                room = range(_AHEAD * self._workers - len(running))
+                room = range(self._ahead - len(running))
                 for _, call in zip(room, waiting, strict=False):
-                    running.add(self._executor.submit(function, *call))
+                    running.add(self._executor.submit(_guarded, function, call))
                 if not running:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from map(_outcome, done)
+        except BrokenExecutor as error:
+            yield None, error
         finally:
             for future in running:
                 future.cancel()
+
+    def everywhere(self, function: Callable) -> None:
+        """Call a function in this process; others cannot be told apart."""
+        function()
 
 
 class Dask:
     """A cluster, by its `distributed.Client`."""
 
     # Dask gives each thread of a worker a task.
-    threads = 1
+    threads: int | None = 1
 
     def __init__(self, client: Any) -> None:
         if not (hasattr(client, "submit") and hasattr(client, "scheduler")):
@@ -121,13 +152,13 @@ class Dask:
         self._client = client
 
     def outcomes(self, function: Callable, calls: Iterable[Call]) -> Iterator[Outcome]:
-        """Yield results and errors.
+        """Yield results, and the errors of tasks whose workers were lost.
 
         Each result is let go of as it comes: what a lost worker held would be computed again.
         """
         from distributed import as_completed
 
-        futures = [self._client.submit(function, *call, pure=False) for call in calls]
+        futures = [self._client.submit(_guarded, function, call, pure=False) for call in calls]
         waiting = set(futures)
         try:
             for future in as_completed(futures):
@@ -137,9 +168,39 @@ class Dask:
         finally:
             self._client.cancel(list(waiting))
 
+    def everywhere(self, function: Callable) -> None:
+        """Call a function on all workers, and in this process."""
+        function()
+        with contextlib.suppress(Exception):
+            self._client.run(function)
+
+
+def _guarded(function: Callable, call: Call) -> tuple[Any, Exception | None]:
+    """Return a result or an error that can go to another process: some break the way there."""
+    try:
+        return function(*call), None
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            return None, RuntimeError(f"{type(error).__name__}: {error}")
+        return None, error
+
+
+def _result(outcome: tuple[Any, Exception | None]) -> Any:
+    result, error = outcome
+    if error is not None:
+        raise error
+    return result
+
 
 def _outcome(future: Any) -> Outcome:
+    """Return what came of a call; raise its error, but for that of a lost worker."""
     try:
-        return future.result(), None
-    except Exception as error:
+        outcome = future.result()
+    except (Exception, CancelledError) as error:
+        is_lost = isinstance(error, BrokenExecutor | CancelledError)
+        if not is_lost and not type(error).__module__.startswith("distributed."):
+            raise
         return None, error
+    return _result(outcome), None

@@ -73,14 +73,14 @@ def tile_edge(tile_size: Any, shape: tuple[int, int], bytes_a_point: float, memo
     """
     if not (isinstance(tile_size, str) and tile_size == "auto"):
         return check_tile_size(tile_size)
-    # 8 · tiles · edge² + 2 · bytes · edge = memory
-    a, b = 8 * _TILES_AT_ONCE, bytes_a_point
+    # 8 · tiles · edge² + 4 · bytes · edge = memory: two tiles at a time have four blocks of points.
+    a, b = 8 * _TILES_AT_ONCE, 2 * bytes_a_point
     fitting = int((np.sqrt(b * b + a * memory) - b) / a)
     if fitting < _GRAIN:
         needed = a * _GRAIN**2 + 2 * b * _GRAIN
         raise MemoryError(
             f"working_memory: expected at least {format_size(needed)} for tiles of {_GRAIN} points "
-            f"of {format_size(b)} each, got {format_size(memory)}"
+            f"of {format_size(bytes_a_point)} each, got {format_size(memory)}"
         )
     spread = max(_SMALLEST_EDGE, -(-max(shape) // _FEWEST_ROWS))
     grains = min(fitting, LARGEST_EDGE, spread) // _GRAIN

@@ -7,7 +7,6 @@ in whatever processes `pools` has.
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from qkernels.gram.sizes import check_tile_size, tile_edge, working_bytes
 from qkernels.gram.work import compute_tile, forget_workers
 from qkernels.kernels.composition import check_angles, fingerprint, fitted_to, prepare
 from qkernels.kernels.validation import check_data
+from qkernels.memory import require_memory
 
 
 class IncompleteGram(LookupError):
@@ -150,6 +150,14 @@ class GramStore:
         return self.manifest.shape
 
     @property
+    def ndim(self) -> int:
+        """Two, as of any matrix."""
+        return 2
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
     def tile_size(self) -> int:
         """The edge of a tile."""
         return self.manifest.tile_size
@@ -234,18 +242,19 @@ class GramStore:
         self._layout.clear_stray()
         task = (str(self.path.resolve()), self.manifest.identity, kernel, memory // 2, pool.threads)
         outcomes = pool.outcomes(compute_tile, [(*task, tile) for tile in tiles])
-        errors = []
+        lost = []
         try:
             for _, error in tqdm(outcomes, total=len(tiles), unit="tile", disable=not verbose):
-                errors += [] if error is None else [error]
+                lost += [] if error is None else [error]
         finally:
-            forget_workers()
-        if errors:
+            pool.everywhere(forget_workers)
+        missing = [tile for tile in tiles if not self._layout.has(*tile)]
+        if lost and missing:
             raise IncompleteGram(
                 f"expected {len(tiles)} more tiles of {self.path}, got "
-                f"{len(tiles) - len(errors)}: run again to go on; the first error was "
-                f"{errors[0]!r}"
-            ) from errors[0]
+                f"{len(tiles) - len(missing)} as workers were lost: run again to go on; the first "
+                f"error was {lost[0]!r}"
+            ) from lost[0]
 
     def extend(
         self,
@@ -314,6 +323,11 @@ class GramStore:
         """Share the tiles among so many tasks, each of which calls `fill(tiles=...)`."""
         self._layout.group.attrs["tasks"] = count
 
+    @property
+    def n_tasks(self) -> int:
+        """How many tasks share the tiles."""
+        return int(self._layout.group.attrs.get("tasks", 1))
+
     def tiles_of_task(self, task: int) -> list[Tile]:
         """Return the tiles that are missing of a task's share.
 
@@ -322,7 +336,7 @@ class GramStore:
         ValueError
             If there is no such task.
         """
-        count = int(self._layout.group.attrs.get("tasks", 1))
+        count = self.n_tasks
         if not 0 <= task < count:
             raise ValueError(f"expected a task from 0 to {count - 1}, got {task}")
         tiles = self._layout.grid.tiles()
@@ -334,10 +348,6 @@ class GramStore:
         self.require_complete()
         self._layout.forget_before()
         self._layout.clear_stray()
-
-    def delete(self) -> None:
-        """Delete the store."""
-        shutil.rmtree(self.path)
 
     # -- What is damaged
 
@@ -382,6 +392,11 @@ class GramStore:
             If a tile is not what was written.
         """
         self.require_complete()
+        require_memory(
+            8 * self.shape[0] * self.shape[1],
+            f"for the matrix of {self.path}",
+            "take to_npy, which numpy maps into memory, or to_dask",
+        )
         return self._copied(np.empty(self.shape))
 
     def to_npy(self, path: str | os.PathLike[str]) -> None:

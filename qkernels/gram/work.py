@@ -13,10 +13,12 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import Prepared
+from qkernels.gram.arguments import Inputs
 from qkernels.gram.blocks import Blocks
 from qkernels.gram.layout import Layout, Tile
-from qkernels.kernels.composition import compare, prepare, restore
+from qkernels.kernels.composition import compare, prepare, restore, without_caches
 from qkernels.loops.jit import at_most_threads
+from qkernels.tiles import Grid
 
 
 class Worker:
@@ -32,7 +34,8 @@ class Worker:
 
     def __init__(self, layout: Layout, kernel: Kernel, memory: int) -> None:
         self._layout = layout
-        self._kernel = kernel
+        # What is prepared is kept here.
+        self._kernel = without_caches(kernel)
         self._blocks = Blocks(self._load, memory)
 
     def compute(self, i: int, j: int) -> None:
@@ -114,7 +117,37 @@ def forget_workers() -> None:
 def compare_blocks(
     kernel: Kernel, X: np.ndarray, Y: np.ndarray | None, threads: int | None, tile: Tile
 ) -> tuple[Tile, np.ndarray]:
-    """Return a tile of a matrix that is kept in memory, and its place."""
+    """Return a tile of a matrix that is kept in memory, and its place, given its points."""
     with at_most_threads(threads):
         p = prepare(kernel, X)
         return tile, compare(kernel, p, None if Y is None else prepare(kernel, Y))
+
+
+class TilesInMemory:
+    """Tiles of a matrix that is kept in memory, computed in this process.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    grid : Grid
+    memory : int
+        Bytes of prepared points that may be kept.
+    """
+
+    def __init__(self, inputs: Inputs, grid: Grid, memory: int) -> None:
+        self._kernel = without_caches(inputs.kernel)
+        self._inputs = inputs
+        self._grid = grid
+        self._blocks = Blocks(self._load, memory)
+
+    def compute(self, i: int, j: int) -> tuple[Tile, np.ndarray]:
+        """Return a tile and its place."""
+        p = self._blocks.get("rows", i)
+        q = self._blocks.get("rows" if self._grid.symmetric else "columns", j)
+        return (i, j), compare(self._kernel, p, q)
+
+    def _load(self, key: tuple[str, int]) -> Prepared:
+        side, number = key
+        if side == "rows":
+            return prepare(self._kernel, self._inputs.X[self._grid.rows(number)])
+        return prepare(self._kernel, self._inputs.columns[self._grid.columns(number)])

@@ -24,7 +24,7 @@ from sklearn.gaussian_process.kernels import (
 )
 
 from qkernels.evaluators import Prepared
-from qkernels.kernels.embedding import Embedding
+from qkernels.kernels.embedding import Embedding, resolve_evaluator
 from qkernels.kernels.serialization import classical_fingerprint
 from qkernels.kernels.validation import as_feature_map, check_data
 
@@ -211,6 +211,19 @@ def check_angles(kernel: Kernel, X: np.ndarray) -> None:
         for start in range(0, len(X) if _is_quantum(part) else 0, _POINTS_AT_ONCE):
             embedding = Embedding.of(part, points := X[start : start + _POINTS_AT_ONCE])
             embedding.feature_map.angles(embedding.inputs(points), embedding.parameters)
+
+
+def without_caches(kernel: Kernel) -> Kernel:
+    """Return a copy whose evaluators keep nothing, for those who keep what is prepared."""
+    evaluators = {
+        name: resolve_evaluator(value)
+        for name, value in kernel.get_params().items()
+        if name.split("__")[-1] == "evaluator"
+    }
+    bare = {
+        name: e.without_cache() for name, e in evaluators.items() if hasattr(e, "without_cache")
+    }
+    return clone(kernel).set_params(**bare)
 
 
 def _is_composite(kernel: Kernel) -> bool:

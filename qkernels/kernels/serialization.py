@@ -120,14 +120,20 @@ def fingerprint(kernel: Any, evaluator_fingerprint: str) -> str:
     for name in {"bandwidth", "gamma", "parameters"} & arguments.keys():
         if arguments[name] is not None:  # 1, 1.0 and [1.0] stand for numbers as arrays do.
             arguments[name] = np.asarray(arguments[name], dtype=np.float64)
-    tree = [type(kernel).__name__, _without_bounds(_encode_all(arguments)), evaluator_fingerprint]
+    tree = [_class_name(kernel), _without_bounds(_encode_all(arguments)), evaluator_fingerprint]
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
 
 def classical_fingerprint(kernel: Any) -> str:
     """Return a hash of all that decides the numbers of one of scikit-learn's kernels."""
-    tree = [type(kernel).__name__, _without_bounds(_encode_all(_arguments(kernel)))]
+    tree = [_class_name(kernel), _without_bounds(_encode_all(_arguments(kernel)))]
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
+
+
+def _class_name(kernel: Any) -> str:
+    """Return a class's name; of one that is not registered, with where it is defined."""
+    cls = type(kernel)
+    return cls.__name__ if _is_registered(kernel) else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def encode(value: Any) -> Any:

@@ -50,11 +50,12 @@ def answered(*arguments, code=0):
 def test_a_run_computes_the_matrix():
     found = answered("gram", "run", "X.npy", SHORT, "K.zarr", "--tile-size", 16)
     assert found == {
-        "store": "K.zarr",
+        "store": str(Path("K.zarr").resolve()),
         "shape": "50 x 50",
         "progress": 1.0,
         "missing": 0,
         "complete": True,
+        "tasks": 1,
     }
     np.testing.assert_allclose(GramStore.open("K.zarr"), KERNEL(X), atol=1e-12)
     assert answered("gram", "status", "K.zarr") == found
@@ -101,12 +102,17 @@ def test_a_run_goes_on_and_starts_anew_by_force(folder):
     assert answered("gram", "status", "K.zarr", code=3)["missing"] == 1
     assert answered("gram", "run", "X.npy", SHORT, "K.zarr")["complete"]
     other = SHORT.replace("0.3", "0.4")
-    message = "Error: expected the kernel that K.zarr was begun with"
+    message = f"Error: expected the kernel that {Path('K.zarr').resolve()} was begun with"
     assert message in run("gram", "run", "X.npy", other, "K.zarr", code=2).stderr
     run("gram", "run", "X.npy", other, "K.zarr", "--force")
     np.testing.assert_allclose(GramStore.open("K.zarr"), read_kernel(other)(X), atol=1e-12)
+    wrong = [["-p", 0], ["-M", "1KB"], ["--kernel", other], ["--test", "K.zarr"]]
+    for options in wrong:
+        run("gram", "run", "X.npy", other, "K.zarr", "--force", *options, code=2)
+        assert answered("gram", "status", "K.zarr")["complete"]
     run("gram", "run", "X.npy", other + "&parameters=[1]", "K.zarr", "--force", code=2)
     assert answered("gram", "status", "K.zarr")["complete"]
+    assert not list(folder.glob(".K*"))
 
 
 def test_only_stores_are_deleted_by_force(folder):
@@ -125,8 +131,18 @@ def test_a_run_that_is_interrupted(monkeypatch):
     assert result.stderr == "Error: stopped; the same command goes on where it was\n"
 
 
+def test_a_disk_that_is_full(monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys.modules["qkernels.cli.gram"], "gram_matrix", full)
+    result = run("gram", "run", "X.npy", SHORT, "K.zarr", code=3)
+    assert "No space left on device; the same command goes on where it was" in result.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
-def test_a_process_that_is_interrupted(folder):
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
+def test_a_process_that_is_interrupted(signal_, folder):
     np.save("X.npy", np.random.default_rng(0).uniform(size=(3000, 3)))
     command = [sys.executable, "-c", "from qkernels.cli import main; main()"]
     command += ["gram", "run", "X.npy", SHORT, "K.zarr", "--tile-size", "32", "-Q"]
@@ -134,7 +150,7 @@ def test_a_process_that_is_interrupted(folder):
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=here)
     while not list(folder.glob("K.zarr/K/c/0/*")):
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal_)
     assert "Error: stopped; the same command goes on where it was" in process.communicate()[1]
     assert process.returncode == 3
     assert 0 < GramStore.open("K.zarr").progress < 1
@@ -145,21 +161,21 @@ def test_a_process_that_is_interrupted(folder):
 
 @pytest.mark.parametrize("one_based", [False, True])
 def test_a_job_array(one_based):
-    found = answered("gram", "init", "X.npy", SHORT, "K.zarr", "--tile-size", 8, "-n", 3)
+    name = "my K.zarr"
+    found = answered("gram", "init", "X.npy", SHORT, name, "--tile-size", 8, "-n", 3)
     assert (found["tiles"], found["tasks"], found["size_on_disk"]) == (28, 3, "20 KB")
     command = shlex.split(found["slurm"])
     assert command[:2] == ["sbatch", "--array=0-2"]
-    wrapped = command[2].removeprefix("--wrap=").replace("\\", "")
-    program, *arguments, task = wrapped.split()
+    program, *arguments, task = shlex.split(command[2].removeprefix("--wrap="))
     assert (program, task) == ("qkernels", "$SLURM_ARRAY_TASK_ID")
     options = ["--one-based"] if one_based else []
-    assert "got 0: run again" in run("gram", "finalise", "K.zarr", code=3).stderr
+    assert "got 0: run again" in run("gram", "finalise", name, code=3).stderr
     missing = []
     for k in (2, 0, 1):
         missing.append(answered(*arguments, k + int(one_based), "-Q", *options)["missing"])
     assert missing == [18, 9, 0]
-    assert run("gram", "finalise", "K.zarr", "-Q").exit_code == 0
-    np.testing.assert_allclose(GramStore.open("K.zarr"), KERNEL(X), atol=1e-12)
+    assert run("gram", "finalise", name, "-Q").exit_code == 0
+    np.testing.assert_allclose(GramStore.open(name), KERNEL(X), atol=1e-12)
     expected = f"expected a task from 0 to 2, got {2 if one_based else 3}"
     code = 0 if one_based else 2
     assert (expected in run(*arguments, 3, *options, code=code).stderr) == (not one_based)
@@ -174,15 +190,19 @@ def test_init_does_not_touch_what_is_there():
 # -- Afterwards
 
 
-def test_damage_is_found_and_mended(folder):
+@pytest.mark.parametrize("finalise", [True, False])
+def test_damage_is_found_and_mended(finalise, folder):
     run("gram", "run", "X.npy", SHORT, "K.zarr", "--tile-size", 16)
     assert answered("gram", "verify", "K.zarr")["damaged"] == 0
     chunk = folder / "K.zarr" / "K" / "c" / "1" / "2"
     content = bytearray(chunk.read_bytes())
     content[77] ^= 4
     chunk.write_bytes(content)
+    found = answered("gram", "finalise", "K.zarr", "-Q", code=3) if finalise else {}
+    assert found.get("damaged", 1) == 1
+    chunk.write_bytes(content)
     result = run("gram", "export", "K.zarr", "--npy", "K.npy", code=3)
-    assert "expected K.zarr/K/c/1/2 to be as it was written" in result.stderr
+    assert "/K.zarr/K/c/1/2 to be as it was written" in result.stderr
     found = answered("gram", "verify", "K.zarr", code=3)
     assert (found["damaged"], found["missing"]) == (1, 1)
     run("gram", "run", "X.npy", SHORT, "K.zarr")
@@ -197,7 +217,9 @@ def test_damage_is_found_and_mended(folder):
 def test_files_of_points(folder, monkeypatch):
     np.savetxt("plain.csv", X, delimiter=",")
     (folder / "named.csv").write_text("a,b,c\n" + (folder / "plain.csv").read_text())
-    for name in ("plain.csv", "named.csv", "X.npy"):
+    (folder / "marked.csv").write_text((folder / "named.csv").read_text(), encoding="utf-8-sig")
+    (folder / "excel.csv").write_text((folder / "plain.csv").read_text(), encoding="utf-8-sig")
+    for name in ("plain.csv", "named.csv", "marked.csv", "excel.csv", "X.npy"):
         np.testing.assert_allclose(read_points(folder / name), X)
     monkeypatch.setitem(sys.modules, "pandas", None)
     (folder / "X.parquet").write_bytes(b"")
@@ -210,6 +232,8 @@ def test_files_of_points(folder, monkeypatch):
     [
         ("X.txt", b"1,2", "expected a file of .npy, .csv, .parquet, got X.txt"),
         ("X.csv", b"1,2\nx,y", "expected a table of numbers in X.csv, got: could not convert"),
+        ("X.csv", b"1,,2\n3,4,5", "expected a table of numbers in X.csv, got: could not convert"),
+        ("X.csv", b"1,2x\n3,4", "expected a table of numbers in X.csv, got: could not convert"),
         ("bad.npy", b"hello", "expected a table of numbers in bad.npy, got: "),
         ("none.npy", None, "File 'none.npy' does not exist"),
     ],
@@ -264,7 +288,9 @@ def test_kernels_in_short(text, kernel):
         ("fidelity:zzz", "feature map: expected one of ['amplitude', 'angle', "),
         ("fidelity:covariant", "feature map: expected one of ['amplitude', 'angle', "),
         ("fidelity:zz?rep=2", "expected arguments of zz, ['alpha', 'entanglement', 'reps'], or of"),
-        ("fidelity:zz?reps", "expected name=value&name=value after '?', got 'reps'"),
+        ("fidelity:zz?reps", "expected name=value&name=value after '?', each name once, got 'reps"),
+        ("fidelity:zz?bandwidth=", "expected name=value&name=value after '?', each name once, got"),
+        ("fidelity:zz?reps=1&reps=2", "expected name=value&name=value after '?', each name once"),
         ("fidelity:zz?gamma=1", "or of the kernel, got ['gamma']"),
         ("fidelity:zz?reps=-1", "reps"),
         ("fidelity:zz?bandwidth=-1", "bandwidth must be a positive finite number"),
@@ -302,7 +328,8 @@ def test_options_that_make_no_sense(options, message, folder):
 def test_stores_that_are_not_there(command):
     more = {"partition": ["0"], "export": ["--npy", "K.npy"]}.get(command, [])
     result = run("gram", command, "none.zarr", *more, code=2)
-    assert result.stderr == "Error: expected a store at none.zarr, got nothing there\n"
+    path = Path("none.zarr").resolve()
+    assert result.stderr == f"Error: expected a store at {path}, got nothing there\n"
 
 
 # -- Looking

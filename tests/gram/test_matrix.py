@@ -38,6 +38,31 @@ def test_rows_are_the_matrix(kernel, memory):
         )
 
 
+def test_points_are_prepared_once():
+    """Also without a store, and whatever the evaluator keeps."""
+
+    class Counting(qk.FidelityKernel):
+        prepared = 0
+
+        def prepare(self, X):
+            Counting.prepared += len(X)
+            return super().prepare(X)
+
+    qk.gram_matrix(Counting(qk.feature_maps.zz), X, tile_size=4)
+    # One more tells how much memory a point takes.
+    assert Counting.prepared == len(X) + 1
+
+
+def test_what_is_kept_is_within_the_working_memory(monkeypatch):
+    """Blocks of prepared points, and nothing beside in the evaluator."""
+    evaluator = qk.StatevectorEvaluator(cache_size="123MB")
+    kernel = qk.FidelityKernel(qk.feature_maps.zz, evaluator=evaluator)
+    qk.gram_matrix(kernel, X[:, [0, 1, 2, 0, 1, 2]], tile_size=4)
+    list(qk.gram_chunked(kernel, X[:, [0, 1, 2, 0, 1, 2]], working_memory="100KB"))
+    # The single point that tells how much memory a point takes.
+    assert evaluator._cache.nbytes <= 2 * 16 * 2**6
+
+
 def test_rows_fit_the_memory():
     blocks = list(qk.gram_chunked(KERNEL, X, working_memory="5KB"))
     assert max(block.nbytes for block in blocks) <= 5000
@@ -105,14 +130,14 @@ def test_working_memory():
         assert working_bytes(None) == 3 * 2**20
 
 
-@pytest.mark.parametrize("memory", [10**7, 10**8, 512 * 10**6, 10**10])
+@pytest.mark.parametrize("memory", [2 * 10**7, 10**8, 512 * 10**6, 10**10])
 @pytest.mark.parametrize("bytes_a_point", [64, 4096, 2**16])
 @pytest.mark.parametrize("n", [100, 20_000, 10**6])
 def test_tiles_fit_the_memory(memory, bytes_a_point, n):
     edge = tile_edge("auto", (n, n), bytes_a_point, memory)
     assert 64 <= edge <= 1984
     assert edge % 128 == 64
-    assert 6 * 8 * edge**2 + 2 * edge * bytes_a_point <= memory
+    assert 6 * 8 * edge**2 + 4 * edge * bytes_a_point <= memory
 
 
 @pytest.mark.parametrize(
@@ -127,7 +152,7 @@ def test_tiles_fit_the_memory(memory, bytes_a_point, n):
         (
             {"working_memory": "10KB"},
             MemoryError,
-            "working_memory: expected at least 213 KB for tiles of 64 points of 128 B each, got 10",
+            "working_memory: expected at least 229 KB for tiles of 64 points of 128 B each, got 10",
         ),
         ({"Y": Y[:, :2]}, ValueError, r"expected X and Y of equally many features, got \[3, 2\]"),
         ({"X": [[np.nan] * 3]}, ValueError, "Input X contains NaN"),
@@ -195,8 +220,9 @@ def test_measured_kernels_come_from_their_ledger(tmp_path):
     # Each point is bought once: the matrix is the ledger's.
     np.testing.assert_array_equal(store, kernel(points))
     np.testing.assert_array_equal(qk.gram_matrix(kernel, points, tile_size=5), kernel(points))
-    with pytest.raises(ValueError, match=r"no n_jobs, client or executor for a kernel that is"):
-        qk.gram_matrix(kernel, points, n_jobs=2)
+    for data, options in ((points, {"n_jobs": 2}), (da.from_array(points), {})):
+        with pytest.raises(ValueError, match=r"no n_jobs, client, executor or dask arrays for a k"):
+            qk.gram_matrix(kernel, data, **options)
 
 
 def test_mitigation_by_the_block_is_refused(tmp_path):
@@ -204,6 +230,8 @@ def test_mitigation_by_the_block_is_refused(tmp_path):
     for out in (None, tmp_path / "K.zarr"):
         with pytest.raises(ValueError, match=message):
             qk.gram_matrix(measured(qk.hardware.Depolarizing("average")), X, out=out)
+    with pytest.raises(ValueError, match=message):
+        qk.gram_chunked(measured(qk.hardware.Depolarizing("average")), X)
     kernel = measured(qk.hardware.Depolarizing("split"))
     points = X[:6]
     np.testing.assert_allclose(qk.gram_matrix(kernel, points, tile_size=4), kernel(points))

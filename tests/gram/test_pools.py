@@ -86,19 +86,77 @@ class Failing(qk.FidelityKernel):
         return super().compare(p, q, **options)
 
 
-def test_an_error_of_a_tile_leaves_the_others(path):
-    with ThreadPoolExecutor(2) as executor:
-        message = (
-            r"expected 10 more tiles of .*, got 7: run again to go on; the first error was "
-            r"RuntimeError\('no such luck'\)"
-        )
-        with pytest.raises(IncompleteGram, match=message):
-            qk.gram_matrix(
-                Failing(qk.feature_maps.zz), X, out=path, tile_size=16, executor=executor
-            )
+class BrokenOnTheWay(Exception):
+    """Cannot be unpickled."""
+
+    def __init__(self, first, second):
+        super().__init__(f"{first} {second}")
+
+
+class Odd(qk.FidelityKernel):
+    """Raises what cannot go to another process."""
+
+    def compare(self, p, q=None, **options):
+        raise BrokenOnTheWay("no", "luck")
+
+
+class Dying(qk.FidelityKernel):
+    """Ends its process at the third tile."""
+
+    seen = 0
+
+    def compare(self, p, q=None, **options):
+        Dying.seen += 1
+        if Dying.seen == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().compare(p, q, **options)
+
+
+def test_an_error_of_a_tile_is_raised_whoever_computes(workers, path):
+    for out in (path, None):
         with pytest.raises(RuntimeError, match="no such luck"):
-            qk.gram_matrix(Failing(qk.feature_maps.zz), X, tile_size=16, executor=executor)
-    assert GramStore.open(path).missing() == [(0, 3), (1, 3), (2, 3)]
+            qk.gram_matrix(Failing(qk.feature_maps.zz), X, out=out, tile_size=16, **workers)
+        with pytest.raises((RuntimeError, BrokenOnTheWay), match="no luck"):
+            qk.gram_matrix(Odd(qk.feature_maps.zz), X, tile_size=16, **workers)
+    assert GramStore.open(path).progress < 1
+
+
+@pytest.mark.parametrize("kind", ["n_jobs", "executor"])
+def test_processes_that_die_leave_a_store_that_goes_on(kind, path):
+    kernel = Dying(qk.feature_maps.zz)
+    message = r"expected 10 more tiles of .*, got \d as workers were lost: run again to go"
+    with spawned(2) as executor:
+        workers = {"n_jobs": 2} if kind == "n_jobs" else {"executor": executor}
+        with pytest.raises(IncompleteGram, match=message):
+            qk.gram_matrix(kernel, X, out=path, tile_size=16, **workers)
+    Dying.seen = 10
+    store = qk.gram_matrix(kernel, X, out=path, tile_size=16)
+    np.testing.assert_allclose(store, kernel(X), atol=1e-12)
+
+
+class Unknown(ThreadPoolExecutor):
+    """Does not say how many workers it has."""
+
+    def __init__(self):
+        super().__init__(4)
+        self._workers, self._max = 4, 4
+
+    @property
+    def _max_workers(self):
+        return None if getattr(self, "_hidden", False) else 4
+
+    @_max_workers.setter
+    def _max_workers(self, number):
+        pass
+
+
+def test_executors_of_unknown_size_get_one_thread_a_call_and_many_calls():
+    executor = Unknown()
+    executor._hidden = True
+    pool = Executors(executor)
+    executor._hidden = False
+    assert pool.threads == 1
+    assert sorted(r for r, _ in pool.outcomes(abs, [(-k,) for k in range(2000)])) == [*range(2000)]
 
 
 def test_workers_of_a_cluster_die(path):
