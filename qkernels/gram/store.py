@@ -419,6 +419,7 @@ class GramStore:
         beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             K = np.lib.format.open_memmap(beside, mode="w+", dtype=np.float64, shape=self.shape)
+            _reserve(beside)
             self._copied(K).flush()
             beside.replace(path)
         finally:
@@ -459,3 +460,10 @@ class GramStore:
         for i, j in np.ndindex(*grid.shape):
             K[grid.rows(i), grid.columns(j)] = self._layout.read(i, j)
         return K
+
+
+def _reserve(path: Path) -> None:
+    """Take a file's room on the disk, so that a full one is an error and not a crash later."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -1,5 +1,6 @@
 """Tiles by other processes: joblib's, executors', a Dask cluster's; workers that die."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -160,35 +161,48 @@ def test_executors_of_unknown_size_get_one_thread_a_call_and_many_calls():
 
 
 def test_workers_of_a_cluster_die(path):
-    """One of two is killed every half second; what it had written is not written again."""
+    """One of two is killed as soon as it is there; what it had written is not written again."""
     expected = qk.gram_matrix(KERNEL, X, tile_size=4)
+    kernel = Slow(qk.feature_maps.zz, bandwidth=0.5)
+    store = GramStore.create(path, kernel, X, tile_size=4)
+    killed, stop, seen = [], threading.Event(), []
+
+    def kill():
+        while not stop.wait(0.5):
+            process = cluster.workers[0].process
+            if process and process.pid:
+                os.kill(process.pid, signal.SIGKILL)
+                killed.append(process.pid)
+                seen.append(times(path))
+
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
-        killed, stop = [], threading.Event()
-
-        def kill():
-            while not stop.wait(0.5):
-                pids = [worker.process.pid for worker in cluster.workers.values() if worker.process]
-                if pids and pids[0]:
-                    os.kill(pids[0], signal.SIGKILL)
-                    killed.append(pids[0])
-
-        store = GramStore.create(path, Slow(qk.feature_maps.zz, bandwidth=0.5), X, tile_size=4)
         thread = threading.Thread(target=kill)
         thread.start()
         for _ in range(20):
-            try:
-                store.fill(Slow(qk.feature_maps.zz, bandwidth=0.5), client=client)
+            with contextlib.suppress(IncompleteGram):
+                store.fill(kernel, client=client)
                 break
-            except IncompleteGram:
-                pass
         stop.set()
         thread.join()
     assert killed
     assert store.progress == 1
     np.testing.assert_array_equal(store, expected)
+    last = times(path)
+    for written in seen:
+        assert {file: last[file] for file in written} == written
+
+
+def times(path):
+    """Return when each tile that is there, with its mirror image, was written."""
+    folder, found = path / "K" / "c", {}
+    for i, j in np.ndindex(15, 15):
+        if i <= j and (folder / str(i) / str(j)).exists():
+            for file in (folder / str(i) / str(j), folder / str(j) / str(i)):
+                found[file] = file.stat().st_mtime_ns
+    return found
 
 
 class Slow(qk.FidelityKernel):
