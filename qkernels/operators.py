@@ -173,7 +173,7 @@ class _Side:
 
 def _sides(inputs: Inputs, bytes_a_point: int, memory: int) -> tuple[_Side, _Side]:
     """Return rows and columns, one and the same in the symmetric case."""
-    edge = tile_edge("auto", inputs.shape, bytes_a_point, memory // 2)
+    edge = tile_edge("auto", inputs.shape, bytes_a_point, memory // 2, n_blocks=2)
     if inputs.Y is None:
         rows = _Side(inputs.kernel, inputs.X, edge, memory // 2)
         return rows, rows

@@ -51,7 +51,14 @@ def working_bytes(working_memory: Any) -> int:
     return found
 
 
-def tile_edge(tile_size: Any, shape: tuple[int, int], bytes_a_point: float, memory: int) -> int:
+def tile_edge(
+    tile_size: Any,
+    shape: tuple[int, int],
+    bytes_a_point: float,
+    memory: int,
+    *,
+    n_blocks: int = 4,
+) -> int:
     """Return the edge of tiles.
 
     Parameters
@@ -63,6 +70,8 @@ def tile_edge(tile_size: Any, shape: tuple[int, int], bytes_a_point: float, memo
         What a prepared point takes.
     memory : int
         Bytes that work may take.
+    n_blocks : int, default=4
+        Blocks of prepared points that are there at a time: four if two tiles are.
 
     Raises
     ------
@@ -73,8 +82,8 @@ def tile_edge(tile_size: Any, shape: tuple[int, int], bytes_a_point: float, memo
     """
     if not (isinstance(tile_size, str) and tile_size == "auto"):
         return check_tile_size(tile_size)
-    # 8 · tiles · edge² + 4 · bytes · edge = memory: two tiles at a time have four blocks of points.
-    a, b = 8 * _TILES_AT_ONCE, 2 * bytes_a_point
+    # 8 · tiles · edge² + blocks · bytes · edge = memory
+    a, b = 8 * _TILES_AT_ONCE, n_blocks * bytes_a_point / 2
     fitting = int((np.sqrt(b * b + a * memory) - b) / a)
     if fitting < _GRAIN:
         needed = a * _GRAIN**2 + 2 * b * _GRAIN
