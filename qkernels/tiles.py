@@ -123,6 +123,15 @@ class Grid:
         """Return the columns of the matrix in column j of tiles."""
         return slice(j * self.edge, min((j + 1) * self.edge, self.n_columns))
 
+    def points(self, side: str, number: int) -> slice:
+        """Return the points of a block: "rows" of a row of tiles, "columns" of a column."""
+        return self.rows(number) if side == "rows" else self.columns(number)
+
+    @property
+    def column_side(self) -> str:
+        """Whose points the columns are: of a symmetric matrix the "rows", else the "columns"."""
+        return "rows" if self.symmetric else "columns"
+
     def tiles(self) -> list[tuple[int, int]]:
         """Return the tiles row by row, each row the other way, so that neighbours share points."""
         n, m = self.shape

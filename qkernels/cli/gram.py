@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import click
 import numpy as np
@@ -22,7 +21,7 @@ from qkernels.cli.inputs import PointsType, read_kernel
 from qkernels.cli.reporting import INCOMPLETE, answer, reported
 from qkernels.gram import GramStore, gram_matrix
 from qkernels.gram.forecast import forecast
-from qkernels.gram.layout import is_there
+from qkernels.gram.layout import aside, is_there
 from qkernels.memory import format_size, parse_size
 
 STORE = click.Path(path_type=Path)
@@ -268,15 +267,15 @@ def _replaced(store: Path) -> Iterator[None]:
         yield
         return
     old = GramStore.open(store).path
-    aside = old.with_name(f".{old.name}.{uuid4().hex}")
-    old.rename(aside)
+    kept = aside(old)
+    old.rename(kept)
     try:
         yield
     finally:
         if store.exists():
-            shutil.rmtree(aside)
+            shutil.rmtree(kept)
         else:
-            aside.rename(old)
+            kept.rename(old)
 
 
 def _size(text: str) -> str:

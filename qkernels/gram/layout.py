@@ -184,17 +184,14 @@ class Layout:
 
     def write_block(self, side: str, number: int, points: np.ndarray) -> None:
         """Write the points of a row or a column of tiles, given all points."""
-        Chunks(self.group[SIDES[side]]).write(points[self._slice(side, number)], number, 0)
+        Chunks(self.group[SIDES[side]]).write(points[self.grid.points(side, number)], number, 0)
 
     def block_numbers(self, side: str) -> range:
         """Return the numbers of the rows or columns of tiles."""
         return range(self.grid.shape[side == "columns"])
 
-    def _slice(self, side: str, number: int) -> slice:
-        return self.grid.rows(number) if side == "rows" else self.grid.columns(number)
-
     def _length(self, side: str, number: int) -> int:
-        part = self._slice(side, number)
+        part = self.grid.points(side, number)
         return part.stop - part.start
 
     # -- Prepared points
@@ -270,7 +267,7 @@ class Layout:
             samples = {name: c.sample() for name, c in self._prepared["rows"].items()}
             _fill(new, manifest, X, Y, samples)
             self._link_chunks(new)
-            old = _aside(self.path, _OUTGROWN)
+            old = aside(self.path, _OUTGROWN)
             self.path.rename(old)
             new.rename(self.path)
             shutil.rmtree(old, ignore_errors=True)
@@ -311,15 +308,15 @@ class Layout:
                 "since: open it again"
             )
 
-    def forget_before(self) -> None:
-        """Delete what was there before the matrix grew: now that it is complete."""
+    def _forget_before(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            old = _aside(self.path / "before")
+            old = aside(self.path / "before")
             (self.path / "before").rename(old)
             shutil.rmtree(old, ignore_errors=True)
 
-    def clear_stray(self) -> None:
-        """Delete what processes left that were killed while they wrote."""
+    def clear(self) -> None:
+        """Delete what is not needed any more, once the matrix is complete."""
+        self._forget_before()
         self._K.clear_stray()
 
 
@@ -355,14 +352,15 @@ def _is_small(sample: Prepared, manifest: Manifest) -> bool:
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """Yield a path in the same folder, and delete what is left there."""
-    new = _aside(path)
+    new = aside(path)
     try:
         yield new
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _aside(path: Path, ending: str = "") -> Path:
+def aside(path: Path, ending: str = "") -> Path:
+    """Return a hidden path in the same folder where nothing is."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}{ending}")
 
 

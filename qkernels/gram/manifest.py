@@ -80,10 +80,12 @@ class Manifest:
         return Grid(*self.shape, self.tile_size, symmetric=self.symmetric)
 
     @property
-    def identity(self) -> str:
+    def checksum(self) -> str:
         """A text that differs between any two stores, and when one has grown."""
-        text = json.dumps(self.to_attributes(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _checksum(self._values())
+
+    def _values(self) -> dict[str, Any]:
+        return asdict(self) | {"shape": list(self.shape)}
 
     def read_kernel(self) -> Kernel:
         """Return the kernel.
@@ -124,7 +126,7 @@ class Manifest:
 
     def to_attributes(self) -> dict[str, Any]:
         """Return plain values, for the attributes of a store."""
-        values = asdict(self) | {"shape": list(self.shape)}
+        values = self._values()
         return {"format": FORMAT, "version": VERSION, **values, "checksum": _checksum(values)}
 
     @classmethod

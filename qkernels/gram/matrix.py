@@ -122,9 +122,7 @@ def gram_matrix(
         store = GramStore.open(path)
         store.require_inputs(inputs, tile_size)
     else:
-        store = GramStore.create(
-            path, kernel, X, Y, tile_size=tile_size, working_memory=working_memory
-        )
+        store = GramStore.of_inputs(path, inputs, tile_size, working_memory)
     workers = {"n_jobs": n_jobs, "client": client, "executor": executor}
     return store.fill(inputs.kernel, **workers, working_memory=working_memory, verbose=verbose)
 
@@ -195,15 +193,22 @@ def _tiles(
     inputs: Inputs, grid: Grid, memory: int, pool: Pool
 ) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
     """Yield tiles and their places; others are sent their points."""
-    calls: list[tuple[Any, ...]] = []
     if isinstance(pool, Here):
         outcomes = pool.outcomes(TilesInMemory(inputs, grid, memory).compute, grid.tiles())
     else:
-        for i, j in grid.tiles():
-            own = grid.symmetric and i == j
-            others = None if own else inputs.columns[grid.columns(j)]
-            calls.append((inputs.kernel, inputs.X[grid.rows(i)], others, pool.threads, (i, j)))
-        outcomes = pool.outcomes(compare_blocks, calls)
+        outcomes = pool.outcomes(
+            compare_blocks,
+            [
+                (
+                    inputs.kernel,
+                    inputs.X[grid.rows(i)],
+                    None if grid.symmetric and i == j else inputs.columns[grid.columns(j)],
+                    pool.threads,
+                    (i, j),
+                )
+                for i, j in grid.tiles()
+            ],
+        )
     for outcome, error in outcomes:
         if error is not None:
             raise error

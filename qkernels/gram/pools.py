@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -18,7 +19,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from typing import Any, Protocol
+from typing import Any
 
 import joblib
 import numpy as np
@@ -32,18 +33,24 @@ Outcome = tuple[Any, BaseException | None]
 _AHEAD, _AHEAD_OF_ALL = 3, 1000
 
 
-class Pool(Protocol):
-    """Makes calls somewhere."""
+class Pool(ABC):
+    """Makes calls somewhere.
 
-    @property
-    def threads(self) -> int | None:
-        """How many threads each call may use; None for all."""
+    Attributes
+    ----------
+    threads : int or None
+        How many threads each call may use; None for all.
+    """
 
+    threads: int | None = None
+
+    @abstractmethod
     def outcomes(self, function: Callable, calls: Iterable[Call]) -> Iterator[Outcome]:
         """Yield what comes of each call, in whatever order they end; the first error ends it."""
 
     def everywhere(self, function: Callable) -> None:
-        """Call a function in all processes that are known."""
+        """Call a function in all processes that can be told apart; here, in this one."""
+        function()
 
 
 def chosen_pool(n_jobs: Any = None, client: Any = None, executor: Any = None) -> Pool:
@@ -64,22 +71,17 @@ def chosen_pool(n_jobs: Any = None, client: Any = None, executor: Any = None) ->
     return Here() if n_jobs is None else Joblib(n_jobs)
 
 
-class Here:
+class Here(Pool):
     """The calling process: two calls at a time, so that one computes while another is written."""
-
-    threads: int | None = None
 
     def outcomes(self, function: Callable, calls: Iterable[Call]) -> Iterator[Outcome]:
         """Yield results."""
         with ThreadPoolExecutor(2) as threads:
-            yield from Executors(threads).outcomes(function, calls)
-
-    def everywhere(self, function: Callable) -> None:
-        """Call a function."""
-        function()
+            for future in _as_they_end(threads, function, calls, ahead=_AHEAD * 2):
+                yield future.result(), None
 
 
-class Joblib:
+class Joblib(Pool):
     """Processes of `joblib.Parallel`."""
 
     def __init__(self, n_jobs: int) -> None:
@@ -100,12 +102,8 @@ class Joblib:
         except BrokenExecutor as error:
             yield None, error
 
-    def everywhere(self, function: Callable) -> None:
-        """Call a function in this process; joblib's end by themselves."""
-        function()
 
-
-class Executors:
+class Executors(Pool):
     """Any `concurrent.futures.Executor`."""
 
     def __init__(self, executor: Executor) -> None:
@@ -119,32 +117,18 @@ class Executors:
 
     def outcomes(self, function: Callable, calls: Iterable[Call]) -> Iterator[Outcome]:
         """Yield results; a lost process loses all that wait."""
-        waiting, running = iter(calls), set[Future]()
+        guarded = ((function, call) for call in calls)
         try:
-            while True:
-                room = range(self._ahead - len(running))
-                for _, call in zip(room, waiting, strict=False):
-                    running.add(self._executor.submit(_guarded, function, call))
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from map(_outcome, done)
+            yield from map(_outcome, _as_they_end(self._executor, _guarded, guarded, self._ahead))
         except BrokenExecutor as error:
             yield None, error
-        finally:
-            for future in running:
-                future.cancel()
-
-    def everywhere(self, function: Callable) -> None:
-        """Call a function in this process; others cannot be told apart."""
-        function()
 
 
-class Dask:
+class Dask(Pool):
     """A cluster, by its `distributed.Client`."""
 
     # Dask gives each thread of a worker a task.
-    threads: int | None = 1
+    threads = 1
 
     def __init__(self, client: Any) -> None:
         if not (hasattr(client, "submit") and hasattr(client, "scheduler")):
@@ -173,6 +157,24 @@ class Dask:
         function()
         with contextlib.suppress(Exception):
             self._client.run(function)
+
+
+def _as_they_end(
+    executor: Executor, function: Callable, calls: Iterable[Call], ahead: int
+) -> Iterator[Future]:
+    """Yield the futures of calls as they end, with so many submitted at a time."""
+    waiting, running = iter(calls), set[Future]()
+    try:
+        while True:
+            for _, call in zip(range(ahead - len(running)), waiting, strict=False):
+                running.add(executor.submit(function, *call))
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from done
+    finally:
+        for future in running:
+            future.cancel()
 
 
 def _guarded(function: Callable, call: Call) -> tuple[Any, Exception | None]:

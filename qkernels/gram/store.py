@@ -7,7 +7,6 @@ in whatever processes `pools` has.
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from tqdm.auto import tqdm
 
 from qkernels.gram.arguments import Inputs, check_evaluators, check_inputs
 from qkernels.gram.chunks import DamagedChunk
-from qkernels.gram.layout import Layout, Tile, is_there
+from qkernels.gram.layout import Layout, Tile, aside, is_there
 from qkernels.gram.manifest import Manifest, digest
 from qkernels.gram.pools import Pool, chosen_pool
 from qkernels.gram.sizes import check_tile_size, tile_edge, working_bytes
@@ -97,9 +96,21 @@ class GramStore:
         FileNotFoundError
             If the folder does not exist.
         """
-        path, inputs = Path(path), check_inputs(kernel, X, Y)
-        if is_there(path):
+        inputs = check_inputs(kernel, X, Y)
+        if is_there(Path(path)):
             raise FileExistsError(f"expected nothing at {path}, got something there")
+        return cls.of_inputs(path, inputs, tile_size, working_memory)
+
+    @classmethod
+    def of_inputs(
+        cls,
+        path: str | os.PathLike[str],
+        inputs: Inputs,
+        tile_size: int | str,
+        working_memory: float | str | None,
+    ) -> GramStore:
+        """Make a store without tiles where nothing is; see `create`."""
+        path = Path(path)
         if not path.resolve().parent.is_dir():
             raise FileNotFoundError(f"expected the folder of {path} to exist")
         sample = prepare(inputs.kernel, inputs.X[:1])
@@ -233,14 +244,13 @@ class GramStore:
         memory = working_bytes(working_memory)
         self._compute(kernel, self.missing() if tiles is None else tiles, pool, memory, verbose)
         if not self.missing():
-            self.clear()
+            self._layout.clear()
         return self
 
     def _compute(
         self, kernel: Kernel, tiles: list[Tile], pool: Pool, memory: int, verbose: int
     ) -> None:
-        self._layout.clear_stray()
-        task = (str(self.path.resolve()), self.manifest.identity, kernel, memory // 2, pool.threads)
+        task = (str(self.path), self.manifest.checksum, kernel, memory // 2, pool.threads)
         outcomes = pool.outcomes(compute_tile, [(*task, tile) for tile in tiles])
         lost = []
         try:
@@ -346,8 +356,7 @@ class GramStore:
     def clear(self) -> None:
         """Delete what is not needed any more, once the matrix is complete."""
         self.require_complete()
-        self._layout.forget_before()
-        self._layout.clear_stray()
+        self._layout.clear()
 
     # -- What is damaged
 
@@ -416,7 +425,7 @@ class GramStore:
         """
         self.require_complete()
         path = Path(path)
-        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        beside = aside(path)
         try:
             K = np.lib.format.open_memmap(beside, mode="w+", dtype=np.float64, shape=self.shape)
             _reserve(beside)

@@ -42,9 +42,9 @@ class Worker:
         """Compute and write a tile, unless it is there."""
         if self._layout.has(i, j):
             return
-        symmetric = self._layout.manifest.symmetric
         p = self._blocks.get("rows", i)
-        q = self._blocks.get("rows" if symmetric else "columns", j)
+        q = self._blocks.get(self._layout.grid.column_side, j)
+        symmetric = self._layout.grid.symmetric
         known = self._layout.known_tile(i, j)
         tile = self._completed(p, p if symmetric and i == j else q, known)
         if not np.isfinite(tile).all():
@@ -95,10 +95,10 @@ _workers: dict[tuple, Worker] = {}
 
 
 def compute_tile(
-    path: str, identity: str, kernel: Kernel, memory: int, threads: int | None, tile: Tile
+    path: str, checksum: str, kernel: Kernel, memory: int, threads: int | None, tile: Tile
 ) -> None:
     """Compute a tile of the store at a path: what other processes are asked to do."""
-    key = path, identity, os.getpid(), memory
+    key = path, checksum, os.getpid(), memory
     worker = _workers.get(key)
     if worker is None:
         for old in _workers.keys() - {key}:
@@ -143,11 +143,9 @@ class TilesInMemory:
     def compute(self, i: int, j: int) -> tuple[Tile, np.ndarray]:
         """Return a tile and its place."""
         p = self._blocks.get("rows", i)
-        q = self._blocks.get("rows" if self._grid.symmetric else "columns", j)
+        q = self._blocks.get(self._grid.column_side, j)
         return (i, j), compare(self._kernel, p, q)
 
     def _load(self, key: tuple[str, int]) -> Prepared:
-        side, number = key
-        if side == "rows":
-            return prepare(self._kernel, self._inputs.X[self._grid.rows(number)])
-        return prepare(self._kernel, self._inputs.columns[self._grid.columns(number)])
+        points = self._inputs.X if key[0] == "rows" else self._inputs.columns
+        return prepare(self._kernel, points[self._grid.points(*key)])

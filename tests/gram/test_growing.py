@@ -13,17 +13,6 @@ from qkernels.gram.layout import Layout
 from tests.gram.stores import EXACT, KERNEL, KERNELS, CountingKernel, chunk_times, points
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "K.zarr"
-
-
-@pytest.fixture
-def counting():
-    CountingKernel.prepared = CountingKernel.compared = 0
-    return CountingKernel(qk.feature_maps.zz, bandwidth=0.5)
-
-
 @pytest.mark.parametrize("kernel", [KERNEL, KERNELS[3], KERNELS[5]], ids=range(3))
 @pytest.mark.parametrize("sizes", [(10, 5), (12, 7), (12, 1, 1, 1, 20), (3, 1), (4, 30, 1)])
 def test_a_grown_store_is_the_whole_matrix(kernel, sizes, path):

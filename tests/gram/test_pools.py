@@ -31,11 +31,6 @@ def client():
         yield client
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "K.zarr"
-
-
 def spawned(workers):
     # A forked process may hold locks of threads that did not come along.
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))

@@ -22,17 +22,6 @@ from tests.gram.stores import (
 )
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "K.zarr"
-
-
-@pytest.fixture
-def counting():
-    CountingKernel.prepared = CountingKernel.compared = 0
-    return CountingKernel(qk.feature_maps.zz, bandwidth=0.5)
-
-
 @pytest.mark.parametrize("kernel", KERNELS, ids=range(len(KERNELS)))
 @pytest.mark.parametrize("tile_size", [5, 8, 100, "auto"])
 def test_a_store_is_the_matrix(kernel, tile_size, path):
