@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from qkernels.evaluators import Prepared
 from qkernels.feature_maps.validation import integer, real
-from qkernels.gram.blocks import Blocks
+from qkernels.gram.blocks import PreparedBlocks
 from qkernels.gram.sizes import working_bytes
 from qkernels.kernels.composition import compare, parts, prepare
 from qkernels.kernels.validation import as_float64
@@ -222,28 +222,18 @@ class QuantumNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
 
 class _Points:
-    """Points in blocks, for their kernel values with a few of them.
-
-    They are gone through there and back again, as what was prepared last is kept.
-    """
+    """Points in blocks, for their kernel values with a few of them."""
 
     def __init__(self, kernel: Kernel, X: np.ndarray, n_columns: int, memory: int) -> None:
-        self._kernel, self._X, self._step = kernel, X, 1
+        self._kernel, self._X = kernel, X
         # A block's states, its kernel values, and what is made of them.
         a_point = prepare(kernel, X[:1]).nbytes + 3 * 8 * n_columns
-        self._edge = max(1, memory // (4 * a_point))
-        self._blocks = Blocks(lambda key: prepare(kernel, X[self._rows(key[1])]), memory // 2)
-
-    def _rows(self, number: int) -> slice:
-        return slice(number * self._edge, (number + 1) * self._edge)
+        self._blocks = PreparedBlocks(kernel, X, max(1, memory // (4 * a_point)), memory // 2)
 
     def kernel_rows(self, others: Prepared) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield the kernel values of all points with some, block by block."""
-        numbers = range(-(-len(self._X) // self._edge))[:: self._step]
-        self._step = -self._step
-        for number in numbers:
-            block = self._blocks.get("points", number)
-            yield self._rows(number), compare(self._kernel, block, others)
+        for rows, block in self._blocks:
+            yield rows, compare(self._kernel, block, others)
 
     def columns(self, indices: np.ndarray) -> np.ndarray:
         """Return the kernel values of all points with these, of shape (n_points, n_indices)."""

@@ -6,7 +6,6 @@ does to vectors. Matrices that are kept, in memory or on disk, are the business 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Product, Su
 from qkernels.evaluators import Prepared, SampledEvaluator, StatevectorEvaluator
 from qkernels.evaluators.states import PreparedStates
 from qkernels.gram.arguments import Inputs, check_inputs
-from qkernels.gram.blocks import Blocks
+from qkernels.gram.blocks import PreparedBlocks
 from qkernels.gram.sizes import tile_edge, working_bytes
 from qkernels.kernels import FidelityKernel
 from qkernels.kernels.composition import compare, parts, prepare
@@ -145,46 +144,24 @@ def _is_exact_fidelity(kernel: Kernel, sample: Prepared) -> bool:
     )
 
 
-class _Side:
-    """Points of one side of a matrix, prepared block by block; what fits the budget is kept.
-
-    They are gone through there and back again, as what was prepared last is kept.
-    """
-
-    def __init__(self, kernel: Kernel, X: np.ndarray, edge: int, budget: int) -> None:
-        self.edge = edge
-        self._n_points, self._step = len(X), 1
-        self._blocks = Blocks(
-            lambda key: prepare(kernel, X[key[1] * edge : (key[1] + 1) * edge]), budget
-        )
-
-    def __len__(self) -> int:
-        return self._n_points
-
-    def block(self, number: int) -> Prepared:
-        return self._blocks.get("points", number)
-
-    def __iter__(self) -> Iterator[tuple[slice, Prepared]]:
-        numbers = range(-(-len(self) // self.edge))[:: self._step]
-        self._step = -self._step
-        for number in numbers:
-            yield slice(number * self.edge, (number + 1) * self.edge), self.block(number)
-
-
-def _sides(inputs: Inputs, bytes_a_point: int, memory: int) -> tuple[_Side, _Side]:
+def _sides(
+    inputs: Inputs, bytes_a_point: int, memory: int
+) -> tuple[PreparedBlocks, PreparedBlocks]:
     """Return rows and columns, one and the same in the symmetric case."""
     edge = tile_edge("auto", inputs.shape, bytes_a_point, memory // 2, n_blocks=2)
     if inputs.Y is None:
-        rows = _Side(inputs.kernel, inputs.X, edge, memory // 2)
+        rows = PreparedBlocks(inputs.kernel, inputs.X, edge, memory // 2)
         return rows, rows
-    rows, columns = (_Side(inputs.kernel, P, edge, memory // 4) for P in (inputs.X, inputs.Y))
+    rows, columns = (
+        PreparedBlocks(inputs.kernel, P, edge, memory // 4) for P in (inputs.X, inputs.Y)
+    )
     return rows, columns
 
 
 class _TiledOperator(LinearOperator):
     """Products with a matrix whose tiles are computed on the way."""
 
-    def __init__(self, kernel: Kernel, rows: _Side, columns: _Side) -> None:
+    def __init__(self, kernel: Kernel, rows: PreparedBlocks, columns: PreparedBlocks) -> None:
         super().__init__(np.dtype(np.float64), (len(rows), len(columns)))
         self._kernel, self._rows, self._columns = kernel, rows, columns
 
@@ -213,7 +190,9 @@ class _TiledOperator(LinearOperator):
 class _StateOperator(_TiledOperator):
     """Products with an exact fidelity matrix, by an observable where that takes less work."""
 
-    def __init__(self, kernel: Kernel, rows: _Side, columns: _Side, n_states: int) -> None:
+    def __init__(
+        self, kernel: Kernel, rows: PreparedBlocks, columns: PreparedBlocks, n_states: int
+    ) -> None:
         super().__init__(kernel, rows, columns)
         self._n_states = n_states
 

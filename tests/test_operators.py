@@ -18,6 +18,7 @@ from sklearn.gaussian_process.kernels import (
 
 import qkernels as qk
 from qkernels import operators as module
+from qkernels.gram import blocks
 from qkernels.operators import gram_operator
 from tests.compilation.agreement import simulated
 from tests.random_circuits import GATES, feature_maps, points
@@ -147,8 +148,8 @@ def test_tiles_of_a_symmetric_matrix_are_computed_once(monkeypatch):
 
 def test_prepared_points_are_kept_where_they_fit(monkeypatch):
     calls = []
-    original = module.prepare
-    monkeypatch.setattr(module, "prepare", lambda k, X: (calls.append(len(X)), original(k, X))[1])
+    original = blocks.prepare
+    monkeypatch.setattr(blocks, "prepare", lambda k, X: (calls.append(len(X)), original(k, X))[1])
     X = data(3000, 6)
     # Of 1 KB each; rows are gone through backwards after columns, and the last are kept.
     for memory, least, most in ((MUCH, 0, 0), (LITTLE, 1500, 4500)):

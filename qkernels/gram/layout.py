@@ -226,6 +226,9 @@ class Layout:
 
     def _before(self) -> list[Any]:
         """Return what there was, the latest first; another process may just have deleted it."""
+        # What zarr raises keeps its callers' points alive until the next garbage collection.
+        if not (self.path / "before").is_dir():
+            return []
         try:
             groups = dict(self.group["before"].groups())
         except (KeyError, FileNotFoundError):

@@ -7,6 +7,7 @@ tiles go. The tiles themselves are computed by `work`, and kept by `store`.
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
@@ -16,18 +17,20 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 from tqdm.auto import tqdm
 
-from qkernels.evaluators import Prepared
 from qkernels.gram.arguments import Inputs, check_evaluators, check_inputs
-from qkernels.gram.blocks import Blocks
+from qkernels.gram.blocks import PreparedBlocks
 from qkernels.gram.layout import is_there
 from qkernels.gram.lazy import is_dask_array, lazy_gram_matrix
 from qkernels.gram.pools import Here, Pool, chosen_pool
-from qkernels.gram.sizes import tile_edge, working_bytes
+from qkernels.gram.sizes import room_for_points, tile_edge, working_bytes
 from qkernels.gram.store import GramStore
-from qkernels.gram.work import TilesInMemory, compare_blocks
+from qkernels.gram.work import compare_blocks, forget_prepared
 from qkernels.kernels.composition import compare, prepare, without_caches
 from qkernels.memory import require_memory
 from qkernels.tiles import Grid
+
+# Numbers for each kernel value while it is computed: sums of products need several.
+_COMPARING = 5
 
 
 def gram_matrix(
@@ -176,11 +179,15 @@ def _in_memory(inputs: Inputs, tile_size: Any, memory: int, pool: Pool, verbose:
         f"for a kernel matrix of {len(X)} x {len(inputs.columns)}",
         "give out=..., a path where the matrix is kept on disk",
     )
-    edge = tile_edge(tile_size, inputs.shape, prepare(kernel, X[:1]).nbytes, memory)
+    a_point = prepare(kernel, X[:1]).nbytes
+    edge = tile_edge(tile_size, inputs.shape, a_point, memory)
     grid = Grid(len(X), len(inputs.columns), edge, symmetric=Y is None)
     K = np.empty(inputs.shape)
     for (i, j), tile in tqdm(
-        _tiles(inputs, grid, memory // 2, pool), total=len(grid), unit="tile", disable=not verbose
+        _tiles(inputs, grid, room_for_points(edge, a_point, memory), pool),
+        total=len(grid),
+        unit="tile",
+        disable=not verbose,
     ):
         rows, columns = grid.rows(i), grid.columns(j)
         K[rows, columns] = tile
@@ -192,47 +199,36 @@ def _in_memory(inputs: Inputs, tile_size: Any, memory: int, pool: Pool, verbose:
 def _tiles(
     inputs: Inputs, grid: Grid, memory: int, pool: Pool
 ) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
-    """Yield tiles and their places; others are sent their points."""
-    if isinstance(pool, Here):
-        outcomes = pool.outcomes(TilesInMemory(inputs, grid, memory).compute, grid.tiles())
-    else:
-        outcomes = pool.outcomes(
-            compare_blocks,
-            [
-                (
-                    inputs.kernel,
-                    inputs.X[grid.rows(i)],
-                    None if grid.symmetric and i == j else inputs.columns[grid.columns(j)],
-                    pool.threads,
-                    (i, j),
-                )
-                for i, j in grid.tiles()
-            ],
-        )
-    for outcome, error in outcomes:
-        if error is not None:
-            raise error
-        yield outcome
+    """Yield tiles and their places."""
+    task = (uuid.uuid4().hex, without_caches(inputs.kernel), memory, pool.threads, grid)
+    calls = [
+        (*task, (i, j), inputs.X[grid.rows(i)], inputs.columns[grid.columns(j)])
+        for i, j in grid.tiles()
+    ]
+    try:
+        for outcome, error in pool.outcomes(compare_blocks, calls):
+            if error is not None:
+                raise error
+            yield outcome
+    finally:
+        pool.everywhere(forget_prepared)
 
 
 def _rows(inputs: Inputs, memory: int) -> Iterator[np.ndarray]:
     """Yield rows; the columns' points are prepared once if they fit."""
     kernel, X, Y = without_caches(inputs.kernel), inputs.X, inputs.columns
-    a_point = max(prepare(kernel, X[:1]).nbytes, 1)
-    # A quarter is for rows, one for what it takes to compare, and two for prepared points.
-    n_rows = max(1, min(len(X), memory // (4 * 8 * len(Y)), memory // (4 * a_point)))
-    edge = max(1, min(len(Y), memory // (4 * a_point)))
-
-    def load(key: tuple[str, int]) -> Prepared:
-        return prepare(kernel, Y[key[1] * edge : (key[1] + 1) * edge])
-
-    columns = Blocks(load, memory // 4)
+    a_point = prepare(kernel, X[:1]).nbytes
+    # A quarter is for rows, one for what it takes to compare them, and two for prepared points.
+    quarter = memory // 4
+    n_rows = min(len(X), quarter // (8 * len(Y)), quarter // a_point)
+    n_rows = max(1, min(n_rows, int((quarter / (8 * _COMPARING)) ** 0.5)))
+    edge = max(1, min(quarter // (2 * a_point), quarter // (8 * _COMPARING * n_rows)))
+    columns = PreparedBlocks(kernel, Y, edge, quarter)
     for start in range(0, len(X), n_rows):
         rows = prepare(kernel, X[start : start + n_rows])
         K = np.empty((len(rows), len(Y)))
-        for number in range(-(-len(Y) // edge)):
-            block = columns.get("columns", number)
-            K[:, number * edge : number * edge + len(block)] = compare(kernel, rows, block)
+        for places, block in columns:
+            K[:, places] = compare(kernel, rows, block)
         if inputs.Y is None:
             # Of a point with itself, some kernels know more than of two equal ones.
             K[:, start : start + len(rows)] = compare(kernel, rows)

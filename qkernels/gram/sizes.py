@@ -22,6 +22,8 @@ _FEWEST_ROWS = 8
 _SMALLEST_EDGE = 512
 # A tile, its mirror image, what comparing it takes, and what writing it takes.
 _TILES_AT_ONCE = 6
+# Simulating takes as much as so many points, beside those that it prepares.
+_POINTS_SIMULATED = 64
 
 
 def working_bytes(working_memory: Any) -> int:
@@ -57,7 +59,7 @@ def tile_edge(
     bytes_a_point: float,
     memory: int,
     *,
-    n_blocks: int = 4,
+    n_blocks: int = 5,
 ) -> int:
     """Return the edge of tiles.
 
@@ -70,8 +72,8 @@ def tile_edge(
         What a prepared point takes.
     memory : int
         Bytes that work may take.
-    n_blocks : int, default=4
-        Blocks of prepared points that are there at a time: four if two tiles are.
+    n_blocks : int, default=5
+        Blocks of prepared points that are there at a time: of two tiles four, and the next.
 
     Raises
     ------
@@ -82,11 +84,12 @@ def tile_edge(
     """
     if not (isinstance(tile_size, str) and tile_size == "auto"):
         return check_tile_size(tile_size)
-    # 8 · tiles · edge² + blocks · bytes · edge = memory
+    # 8 · tiles · edge² + blocks · bytes · edge = memory - simulated
     a, b = 8 * _TILES_AT_ONCE, n_blocks * bytes_a_point / 2
-    fitting = int((np.sqrt(b * b + a * memory) - b) / a)
+    simulated = _POINTS_SIMULATED * bytes_a_point
+    fitting = int((np.sqrt(b * b + a * max(0, memory - simulated)) - b) / a)
     if fitting < _GRAIN:
-        needed = a * _GRAIN**2 + 2 * b * _GRAIN
+        needed = a * _GRAIN**2 + 2 * b * _GRAIN + simulated
         raise MemoryError(
             f"working_memory: expected at least {format_size(needed)} for tiles of {_GRAIN} points "
             f"of {format_size(bytes_a_point)} each, got {format_size(memory)}"
@@ -94,6 +97,12 @@ def tile_edge(
     spread = max(_SMALLEST_EDGE, -(-max(shape) // _FEWEST_ROWS))
     grains = min(fitting, LARGEST_EDGE, spread) // _GRAIN
     return (grains - 1 + grains % 2) * _GRAIN
+
+
+def room_for_points(edge: int, bytes_a_point: float, memory: int) -> int:
+    """Return the bytes that are left for prepared points beside tiles of an edge."""
+    taken = 8 * _TILES_AT_ONCE * edge**2 + _POINTS_SIMULATED * bytes_a_point
+    return max(0, int(memory - taken))
 
 
 def check_tile_size(tile_size: Any) -> int:

@@ -19,8 +19,8 @@ from qkernels.gram.chunks import DamagedChunk
 from qkernels.gram.layout import Layout, Tile, aside, is_there
 from qkernels.gram.manifest import Manifest, digest
 from qkernels.gram.pools import Pool, chosen_pool
-from qkernels.gram.sizes import check_tile_size, tile_edge, working_bytes
-from qkernels.gram.work import compute_tile, forget_workers
+from qkernels.gram.sizes import check_tile_size, room_for_points, tile_edge, working_bytes
+from qkernels.gram.work import forget_prepared, write_tile
 from qkernels.kernels.composition import check_angles, fingerprint, fitted_to, prepare
 from qkernels.kernels.validation import check_data
 from qkernels.memory import require_memory
@@ -250,14 +250,18 @@ class GramStore:
     def _compute(
         self, kernel: Kernel, tiles: list[Tile], pool: Pool, memory: int, verbose: int
     ) -> None:
-        task = (str(self.path), self.manifest.checksum, kernel, memory // 2, pool.threads)
-        outcomes = pool.outcomes(compute_tile, [(*task, tile) for tile in tiles])
+        if not tiles:
+            return
+        a_point = prepare(kernel, self._layout.block("rows", 0)[:1]).nbytes
+        room = room_for_points(self.tile_size, a_point, memory)
+        task = (str(self.path), self.manifest.checksum, kernel, room, pool.threads)
+        outcomes = pool.outcomes(write_tile, [(*task, tile) for tile in tiles])
         lost = []
         try:
             for _, error in tqdm(outcomes, total=len(tiles), unit="tile", disable=not verbose):
                 lost += [] if error is None else [error]
         finally:
-            pool.everywhere(forget_workers)
+            pool.everywhere(forget_prepared)
         missing = [tile for tile in tiles if not self._layout.has(*tile)]
         if lost and missing:
             raise IncompleteGram(

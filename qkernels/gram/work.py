@@ -1,24 +1,28 @@
-"""The computing of tiles: in this process, or in others that know the store's path alone.
+"""The computing of tiles: in this process, or in others.
 
 What lives here: `Worker`, which prepares blocks, compares them and writes tiles; and the functions
-that other processes call. Who calls them, and how often at the same time, is in `pools`.
+that are called for each tile, of a store by its path, of a matrix in memory with its points. Who
+calls them, and how often at the same time, is in `pools`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import Prepared
-from qkernels.gram.arguments import Inputs
 from qkernels.gram.blocks import Blocks
 from qkernels.gram.layout import Layout, Tile
 from qkernels.kernels.composition import compare, prepare, restore, without_caches
 from qkernels.loops.jit import at_most_threads
 from qkernels.tiles import Grid
+
+_Kept = TypeVar("_Kept")
 
 
 class Worker:
@@ -36,14 +40,13 @@ class Worker:
         self._layout = layout
         # What is prepared is kept here.
         self._kernel = without_caches(kernel)
-        self._blocks = Blocks(self._load, memory)
+        self._blocks = Blocks(memory)
 
     def compute(self, i: int, j: int) -> None:
         """Compute and write a tile, unless it is there."""
         if self._layout.has(i, j):
             return
-        p = self._blocks.get("rows", i)
-        q = self._blocks.get(self._layout.grid.column_side, j)
+        p, q = self._block("rows", i), self._block(self._layout.grid.column_side, j)
         symmetric = self._layout.grid.symmetric
         known = self._layout.known_tile(i, j)
         tile = self._completed(p, p if symmetric and i == j else q, known)
@@ -67,9 +70,11 @@ class Worker:
             tile[:, m:] = compare(self._kernel, p, q[m:])
         return tile
 
-    def _load(self, key: tuple[str, int]) -> Prepared:
+    def _block(self, side: str, number: int) -> Prepared:
+        return self._blocks.get((side, number), partial(self._load, side, number))
+
+    def _load(self, side: str, number: int) -> Prepared:
         """Return a block as it was prepared before, or prepare it and keep it for others."""
-        side, number = key
         arrays = self._layout.prepared(side, number)
         if arrays is not None:
             return restore(self._kernel, arrays)
@@ -90,62 +95,64 @@ class Worker:
         )
 
 
-# The last worker of a process: what it has prepared is kept from one tile to the next.
-_workers: dict[tuple, Worker] = {}
+# The last worker of a process, or the blocks of its last matrix in memory: what it has prepared is
+# kept from one tile to the next.
+_kept: dict[tuple, Any] = {}
 
 
-def compute_tile(
+def _kept_for(key: tuple, make: Callable[[], _Kept]) -> _Kept:
+    """Return what is kept for a key, and let go of what is kept for others."""
+    # A forked process must not wait for a lock of its parent.
+    key = (*key, os.getpid())
+    found: _Kept | None = _kept.get(key)
+    if found is None:
+        for old in _kept.keys() - {key}:
+            _kept.pop(old, None)
+        # Of threads that come at the same time, all take the first one's.
+        found = _kept.setdefault(key, make())
+    return found
+
+
+def forget_prepared() -> None:
+    """Let go of what was prepared in this process."""
+    _kept.clear()
+
+
+def write_tile(
     path: str, checksum: str, kernel: Kernel, memory: int, threads: int | None, tile: Tile
 ) -> None:
     """Compute a tile of the store at a path: what other processes are asked to do."""
-    key = path, checksum, os.getpid(), memory
-    worker = _workers.get(key)
-    if worker is None:
-        for old in _workers.keys() - {key}:
-            _workers.pop(old, None)
-        # Of threads that come at the same time, all take the first one's.
-        worker = _workers.setdefault(key, Worker(Layout.open(path), kernel, memory))
+    worker = _kept_for((path, checksum, memory), lambda: Worker(Layout.open(path), kernel, memory))
     with at_most_threads(threads):
         worker.compute(*tile)
 
 
-def forget_workers() -> None:
-    """Let go of what was prepared in this process."""
-    _workers.clear()
-
-
 def compare_blocks(
-    kernel: Kernel, X: np.ndarray, Y: np.ndarray | None, threads: int | None, tile: Tile
+    run: str,
+    kernel: Kernel,
+    memory: int,
+    threads: int | None,
+    grid: Grid,
+    tile: Tile,
+    X: np.ndarray,
+    Y: np.ndarray,
 ) -> tuple[Tile, np.ndarray]:
-    """Return a tile of a matrix that is kept in memory, and its place, given its points."""
-    with at_most_threads(threads):
-        p = prepare(kernel, X)
-        return tile, compare(kernel, p, None if Y is None else prepare(kernel, Y))
-
-
-class TilesInMemory:
-    """Tiles of a matrix that is kept in memory, computed in this process.
+    """Return a tile of a matrix that is kept in memory, and its place.
 
     Parameters
     ----------
-    inputs : Inputs
+    run : str
+        Unique to the matrix.
+    kernel, memory, threads
+        As in `write_tile`.
     grid : Grid
-    memory : int
-        Bytes of prepared points that may be kept.
+    tile : (int, int)
+    X, Y : ndarray of shape (n_points, n_features)
+        The points of its rows and of its columns.
     """
-
-    def __init__(self, inputs: Inputs, grid: Grid, memory: int) -> None:
-        self._kernel = without_caches(inputs.kernel)
-        self._inputs = inputs
-        self._grid = grid
-        self._blocks = Blocks(self._load, memory)
-
-    def compute(self, i: int, j: int) -> tuple[Tile, np.ndarray]:
-        """Return a tile and its place."""
-        p = self._blocks.get("rows", i)
-        q = self._blocks.get(self._grid.column_side, j)
-        return (i, j), compare(self._kernel, p, q)
-
-    def _load(self, key: tuple[str, int]) -> Prepared:
-        points = self._inputs.X if key[0] == "rows" else self._inputs.columns
-        return prepare(self._kernel, points[self._grid.points(*key)])
+    blocks = _kept_for((run,), lambda: Blocks(memory))
+    i, j = tile
+    with at_most_threads(threads):
+        p = blocks.get(("rows", i), lambda: prepare(kernel, X))
+        q = blocks.get((grid.column_side, j), lambda: prepare(kernel, Y))
+        return tile, compare(kernel, p, q)
