@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import fresh, outcomes, picture, report, runner
+from . import fresh, outcomes, picture, report, runner, scale
 from .outcomes import Outcome
 from .peers import GROWTH_PEERS, OURS, PEERS
-from .works import FRESH, GROUPS, GROWTH, works
+from .works import FRESH, GROUPS, GROWTH, SCALE, works
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     run.say(f"Results go to {options.output}\n")
     run.measure_beside_others()
     run.measure_fresh()
+    run.measure_scale()
     run.save()
     return int(run.failed())
 
@@ -100,6 +101,17 @@ class Run:
             self._fresh["training"] = fresh.training(self._variables, quick=quick)
             self._show(report.training(self._fresh["training"]))
 
+    def measure_scale(self) -> None:
+        """Measure Gram matrices past one memory, if chosen."""
+        options, repetitions = self._options, self._settings.repetitions
+        conditions = scale.Conditions(self._variables, options.scratch, repetitions, options.quick)
+        for group in (group for group in SCALE if group in options.works):
+            if missing := scale.missing(group):
+                self.say(f"{group}: not measured, as {missing} is not installed.\n")
+                continue
+            self._fresh[group] = scale.GROUPS[group](conditions)
+            self._show(report.SCALE[group](self._fresh[group]))
+
     def save(self) -> None:
         """Write JSON, Markdown and pictures."""
         output = self._options.output
@@ -121,7 +133,8 @@ class Run:
         """Return whether qkernels failed or disagreed somewhere."""
         records = [r for o in [*self._checked, *self._measured] for r in o.records]
         troubled = any(r.peer == OURS and r.status != outcomes.TIMED for r in records)
-        return troubled or any("error" in entry for entry in self._fresh.get("memory", ()))
+        entries = (e for name in ("memory", *SCALE) for e in self._fresh.get(name, ()))
+        return troubled or any("error" in entry for entry in entries)
 
     def _time(self, team: runner.Team, work: Any) -> None:
         outcome = runner.measure(team, self._options.peers, work, self._settings, self._checked)
@@ -170,6 +183,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--limit", type=float, default=300.0, help="seconds until a call is given up"
     )
+    parser.add_argument("--scratch", type=_existing_folder, help=_SCRATCH)
     parser.add_argument("--output", type=Path, help="a directory; by default a new temporary one")
     options = parser.parse_args(arguments)
     options.output = options.output or Path(tempfile.mkdtemp(prefix="qkernels-benchmarks-"))
@@ -178,13 +192,23 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-_WORKS = f"{', '.join(GROUPS)}, or single works such as zz-1000x10"
+_WORKS = (
+    f"{', '.join(GROUPS)}, or single works such as zz-1000x10; only if named, as they take up to "
+    f"30 GB of disk: {', '.join(SCALE)}"
+)
+_SCRATCH = "a folder for what is written and deleted again; by default that of temporary files"
 _ABOUT = "Times qkernels beside other packages, in one run, taking turns."
 
 
 def _work_names(text: str) -> tuple[str, ...]:
     single = tuple(work.name for quick in (False, True) for work in works(quick=quick))
-    return _names((*GROUPS, *single))(text)
+    return _names((*GROUPS, *SCALE, *single))(text)
+
+
+def _existing_folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"expected a folder that exists, got {text}")
+    return Path(text)
 
 
 def _names(known: Any):

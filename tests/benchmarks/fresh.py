@@ -1,23 +1,20 @@
 """New processes of qkernels: time to a first Gram matrix, peak memory, and what a gradient costs.
 
 Run as a script, this file is such a process: it measures itself and prints JSON. Only the
-standard library is imported at the top, so that the script can time the import of Cirq.
+standard library is imported at the top, so that the script can time the import of Cirq. How it is
+started is in `processes.py`; Gram matrices past one memory are in `scale.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Any
+
+from . import processes
 
 # ---------------------------------------------------------------- asking for a process
 
@@ -39,9 +36,9 @@ def first_grams(variables: dict[str, str], repetitions: int) -> dict[str, float]
     """
     with tempfile.TemporaryDirectory() as cache:
         own_cache = variables | {"NUMBA_CACHE_DIR": cache}
-        _run("imports", {}, own_cache)  # reads the files once, compiles nothing
-        cold = _run("first", {}, own_cache)
-        warm = [_run("first", {}, own_cache) for _ in range(repetitions)]
+        processes.run("fresh", "imports", {}, own_cache)  # reads the files once, compiles nothing
+        cold = processes.run("fresh", "first", {}, own_cache)
+        warm = [processes.run("fresh", "first", {}, own_cache) for _ in range(repetitions)]
     return {
         "import cirq": median(run["import cirq"] for run in warm),
         "cold": cold["beyond"],
@@ -93,23 +90,12 @@ def training(variables: dict[str, str], *, quick: bool = False) -> list[dict[str
     sizes = {"n_points": 40, "n_qubits": 6} if quick else {"n_points": 500, "n_qubits": 10}
     offsets = 12 * sizes["n_qubits"]
     every = [sizes | {"n_symbols": n} for n in (12, offsets, 10 * offsets)]
-    return [given | _run("training", given, variables) for given in every]
+    return [given | processes.run("fresh", "training", given, variables) for given in every]
 
 
 def _measure_memory(what: tuple[str, int, int], variables: dict[str, str]) -> dict[str, Any]:
     sizes = dict(zip(("what", "n_points", "n_qubits"), what, strict=True))
-    try:
-        return sizes | _run("memory", sizes, variables)
-    except subprocess.CalledProcessError as error:
-        last = (error.stderr or "").strip().splitlines()[-1:] or ["no message"]
-        return sizes | {"error": f"exit code {error.returncode}: {last[0]}"}
-
-
-def _run(measurement: str, sizes: dict[str, Any], variables: dict[str, str]) -> dict[str, float]:
-    command = [sys.executable, "-m", f"{__package__}.fresh", measurement, json.dumps(sizes)]
-    environment = os.environ | variables | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return processes.attempt("fresh", "memory", sizes, variables)
 
 
 # ---------------------------------------------------------------- being the process
@@ -147,9 +133,9 @@ def _memory(what: str, n_points: int, n_qubits: int) -> dict[str, float]:
         compute, columns = qk.ProjectedFeatures(feature_map).fit_transform, 3 * n_qubits
         states = 0  # they are streamed
     compute(_points(20, n_qubits))
-    resident, start = _resident_bytes(), time.perf_counter()
+    resident, start = processes.resident_bytes(), time.perf_counter()
     result = compute(_points(n_points, n_qubits))
-    seconds, peak = time.perf_counter() - start, _peak_bytes()
+    seconds, peak = time.perf_counter() - start, processes.peak_bytes()
     _require(result.shape == (n_points, columns))
     needed = states + 8 * n_points * columns
     return {"seconds": seconds, "needed": needed, "over": peak - resident, "peak": peak}
@@ -210,25 +196,7 @@ def _require(condition: bool) -> None:
         raise RuntimeError("the result has the wrong shape")
 
 
-def _resident_bytes() -> int:
-    return _status("VmRSS") or _peak_bytes()
-
-
-def _peak_bytes() -> int:
-    """Return the peak of the resident size.
-
-    Linux lets `ru_maxrss` begin at the size of the parent process, its own record does not.
-    """
-    unit = 1 if sys.platform == "darwin" else 1024
-    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _status(name: str) -> int:
-    path = Path("/proc/self/status")
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((int(x.split()[1]) * 1024 for x in lines if x.startswith(name + ":")), 0)
-
-
 if __name__ == "__main__":
-    measurements = {"imports": _imports, "first": _first, "memory": _memory, "training": _training}
-    print(json.dumps(measurements[sys.argv[1]](**json.loads(sys.argv[2]))))
+    processes.answer(
+        {"imports": _imports, "first": _first, "memory": _memory, "training": _training}
+    )

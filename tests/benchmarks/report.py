@@ -6,6 +6,7 @@ Pure functions from outcomes to strings and plain data.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any
 
 from . import outcomes
@@ -127,6 +128,48 @@ def training(measured: list[dict[str, float]]) -> Table:
     header = ("parameters", "Gram matrix", "value and gradient", "ratio", "extra memory / states")
     size = f"{measured[0]['n_points']} points × {measured[0]['n_qubits']} qubits"
     return Table(f"Target alignment and its gradient, six layers, {size}", header, rows, [])
+
+
+def store(measured: list[dict[str, Any]]) -> Table:
+    """Return the table of a matrix on disk, a row for each process."""
+    rows = [_store_row(entry) for entry in measured]
+    header = ("work", "time", "arithmetic", "writing", "times both", "over before", "process peak")
+    remarks = _errors(measured)
+    if shares := [_times_both(entry) for entry in measured if "error" not in entry]:
+        remarks.append(f"Median: {median(shares):.2f} times both; the goals are 1.50 and 1200 MB.")
+    return Table("Gram matrix on disk", header, rows, remarks)
+
+
+def kills(measured: list[dict[str, Any]]) -> Table:
+    """Return the table of a matrix on disk whose computing was killed."""
+    counts = ("kills", "tiles", "rewritten", "damaged", "sampled", "different")
+    rows = [_kills_row(entry, counts) for entry in measured]
+    remarks = [
+        f"{entry['n_points']} points in place of {entry['wanted']}: half of the free disk."
+        for entry in measured
+        if entry["n_points"] < entry["wanted"]
+    ]
+    header = ("work", "time", *counts, "greatest peak")
+    return Table("Gram matrix on disk, killed", header, rows, [*remarks, *_errors(measured)])
+
+
+def pools(measured: list[dict[str, Any]]) -> Table:
+    """Return the table of a matrix on disk by one process and by several."""
+    rows = [row for entry in measured if "error" not in entry for row in _pool_rows(entry)]
+    remarks = [*_errors(measured), "The goal is at most 1.15 times one process."]
+    header = ("workers", "median", "least – greatest", "times one process")
+    return Table(f"Gram matrix on disk, {_size(measured[0])}", header, rows, remarks)
+
+
+def learners(measured: list[dict[str, Any]]) -> Table:
+    """Return the table of what needs no Gram matrix."""
+    rows = [_learner_row(entry) for entry in measured]
+    header = ("work", "time", "Gram matrix", "result", "over a small call", "process peak")
+    return Table("Without a Gram matrix", header, rows, _errors(measured))
+
+
+SCALE = {"store": store, "kills": kills, "pools": pools, "learners": learners}
+"""The tables of the groups of `scale.py`."""
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
@@ -254,14 +297,73 @@ def _memory_row(entry: dict[str, Any]) -> tuple[str, ...]:
     if "error" in entry:
         return (_what(entry), "failed", "", "", "", "")
     share = f"{entry['over'] / entry['needed']:.3f}" if entry["what"] == "gram" else ""
-    needed, over, peak = (f"{entry[name] / 1e6:.0f} MB" for name in ("needed", "over", "peak"))
+    needed, over, peak = (_bytes(entry[name]) for name in ("needed", "over", "peak"))
     needed = needed if share else "streamed"
     return (_what(entry), seconds(entry["seconds"]), needed, over, share, peak)
 
 
+def _store_row(entry: dict[str, Any]) -> tuple[str, ...]:
+    if "error" in entry:
+        return (_size(entry), "failed", "", "", "", "", "")
+    times = [seconds(entry[name]) for name in ("seconds", "arithmetic", "writing")]
+    memories = [_bytes(entry[name]) for name in ("over", "peak")]
+    return (_size(entry), *times, f"{_times_both(entry):.2f}", *memories)
+
+
+def _times_both(entry: dict[str, Any]) -> float:
+    return entry["seconds"] / (entry["arithmetic"] + entry["writing"])
+
+
+def _kills_row(entry: dict[str, Any], counts: tuple[str, ...]) -> tuple[str, ...]:
+    if "different" not in entry:
+        return (_size(entry), "failed", *[""] * len(counts), "")
+    numbers = [f"{entry[name]}" for name in counts]
+    return (_size(entry), seconds(entry["seconds"]), *numbers, _bytes(entry["peak"]))
+
+
+def _pool_rows(entry: dict[str, Any]) -> list[tuple[str, ...]]:
+    several = f"{entry['workers']} × 1 thread"
+    labels = {"here": "one process", "cluster": f"Dask, {several}", "joblib": f"joblib, {several}"}
+    rows = []
+    for name, label in labels.items():
+        times = spread(entry[name])
+        ratio = "" if name == "here" else _ratio(entry["here"], entry[name])
+        rows.append((label, seconds(times.median), _range(times), ratio))
+    return rows
+
+
+def _learner_row(entry: dict[str, Any]) -> tuple[str, ...]:
+    name = f"{_LEARNERS[entry['what']]}, {_size(entry)}"
+    if "error" in entry:
+        return (name, "failed", "", "", "", "")
+    memories = [_bytes(entry[key]) for key in ("matrix", "result", "over", "peak")]
+    return (name, seconds(entry["seconds"]), *memories)
+
+
+_LEARNERS = {
+    "product": "matrix times vector",
+    "nystroem": "500 Nyström landmarks",
+    "features": "density matrices as features",
+}
+
+
+def _errors(measured: list[dict[str, Any]]) -> list[str]:
+    names = [_LEARNERS.get(entry.get("what"), "Gram matrix") for entry in measured]
+    pairs = zip(names, measured, strict=True)
+    return [f"{name}, {_size(e)}: {e['error']}" for name, e in pairs if "error" in e]
+
+
+def _size(entry: dict[str, Any]) -> str:
+    return f"{entry['n_points']} points × {entry['n_qubits']} qubits"
+
+
+def _bytes(n_bytes: float) -> str:
+    return f"{n_bytes / 1e6:.0f} MB" if n_bytes < 1e10 else f"{n_bytes / 1e9:.0f} GB"
+
+
 def _what(entry: dict[str, Any]) -> str:
     name = {"gram": "Gram matrix", "features": "projected features"}[entry["what"]]
-    return f"{name}, {entry['n_points']} points × {entry['n_qubits']} qubits"
+    return f"{name}, {_size(entry)}"
 
 
 def _aligned(line: tuple[str, ...], widths: list[int]) -> str:

@@ -66,6 +66,9 @@ GROWTH = ("points", "qubits")
 FRESH = ("first", "memory", "training")
 """The groups that start new processes of qkernels alone; `fresh.py` computes them."""
 
+SCALE = ("store", "kills", "pools", "learners")
+"""Groups of Gram matrices past one memory, by `scale.py`; only measured when they are named."""
+
 GROUPS = ("zz", "hea", "projected", "overlaps", "gradient", *GROWTH, *FRESH)
 
 _SIZES = {
