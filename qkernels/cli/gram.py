@@ -20,8 +20,8 @@ from sklearn.gaussian_process.kernels import Kernel
 from qkernels.cli.inputs import PointsType, read_kernel
 from qkernels.cli.reporting import INCOMPLETE, answer, reported
 from qkernels.gram import GramStore, gram_matrix
+from qkernels.gram.files import aside
 from qkernels.gram.forecast import forecast
-from qkernels.gram.layout import aside, is_there
 from qkernels.memory import format_size, parse_size
 
 STORE = click.Path(path_type=Path)
@@ -50,6 +50,7 @@ _inputs = _options(
     click.option("--kernel", "named", help="In place of the argument."),
     click.option("--test", type=PointsType(), help="Rows of these points, columns of POINTS."),
     click.option("--tile-size", type=click.IntRange(min=1), help="Left out: as memory allows."),
+    click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64"),
 )
 
 
@@ -74,6 +75,7 @@ def run(
     named: str | None,
     test: np.ndarray | None,
     tile_size: int | None,
+    dtype: str,
     jobs: int | None,
     memory: str,
     progress: bool,
@@ -96,6 +98,7 @@ def run(
             n_jobs=jobs,
             client=client,
             working_memory=memory,
+            dtype=dtype,
             verbose=int(progress),
         )
     answer(_state(found), as_json=as_json)
@@ -112,6 +115,7 @@ def init(
     named: str | None,
     test: np.ndarray | None,
     tile_size: int | None,
+    dtype: str,
     memory: str,
     as_json: bool,
     tasks: int | None,
@@ -122,12 +126,10 @@ def init(
     """
     kernel, store = _kernel_and_store(kernel_and_store, named)
     X, Y = _sides(points, test)
-    if is_there(store):
-        raise FileExistsError(f"expected nothing at {store}, got something there")
-    expected = forecast(kernel, X, Y)
     found = GramStore.create(
-        store, kernel, X, Y, tile_size=tile_size or "auto", working_memory=memory
+        store, kernel, X, Y, tile_size=tile_size or "auto", working_memory=memory, dtype=dtype
     )
+    expected = forecast(kernel, X, Y)
     n_tiles = len(found.missing())
     tasks = tasks or min(n_tiles, int(1 + expected.seconds // _SECONDS_A_TASK))
     found.set_tasks(tasks)
@@ -138,7 +140,7 @@ def init(
             "shape": " x ".join(map(str, found.shape)),
             "tiles": n_tiles,
             "tile_size": found.tile_size,
-            "size_on_disk": format_size(expected.n_bytes),
+            "size_on_disk": format_size(found.nbytes),
             "operations": f"{expected.flops:.3g}",
             "seconds_expected": round(expected.seconds, 1),
             "tasks": tasks,
@@ -267,7 +269,7 @@ def _replaced(store: Path) -> Iterator[None]:
         yield
         return
     old = GramStore.open(store).path
-    kept = aside(old)
+    kept = aside(old, ".replaced")
     old.rename(kept)
     try:
         yield

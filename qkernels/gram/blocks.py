@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import Prepared
+from qkernels.gram.sizes import POINTS_SIMULATED
 from qkernels.kernels.composition import prepare
 
 
@@ -51,12 +52,19 @@ class Blocks:
             return slot.points
 
     def _evict(self) -> None:
-        """Drop what was used longest ago; a block that is to come takes what the largest does."""
-        sizes = [slot.points.nbytes if slot.points else 0 for slot in self._slots.values()]
-        total = sum(size or max(sizes) for size in sizes)
-        while len(self._slots) > 2 and total > self._budget:
+        """Drop what was used longest ago."""
+        blocks = [slot.points for slot in self._slots.values()]
+        to_come = max((_with_simulation(block) for block in blocks if block), default=0)
+        sizes = [block.nbytes if block else to_come for block in blocks]
+        for k in range(len(blocks) - 2):
+            if sum(sizes[k:]) <= self._budget:
+                break
             self._slots.popitem(last=False)
-            total -= sizes.pop(0) or max(sizes)
+
+
+def _with_simulation(block: Prepared) -> float:
+    """Return the bytes that a block of this size takes while it is prepared."""
+    return block.nbytes * (1 + POINTS_SIMULATED / len(block))
 
 
 class PreparedBlocks:

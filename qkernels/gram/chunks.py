@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-# Files of this age that are not in their place are what a killed process left.
-_STRAY_SECONDS = 3600
+from qkernels.gram.files import is_stray
 
 
 def import_zarr() -> ModuleType:
@@ -131,7 +129,7 @@ class Chunks:
         for path in self._root.rglob("*.partial"):
             # The process that wrote it may just have moved it.
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _STRAY_SECONDS:
+                if is_stray(path):
                     path.unlink()
 
     def __iter__(self) -> Iterator[tuple[int, ...]]:

@@ -19,15 +19,12 @@ class Forecast(NamedTuple):
 
     Attributes
     ----------
-    n_bytes : int
-        On disk.
     flops : float
         Floating point operations of comparing, those of fidelities.
     seconds : float
         On this machine.
     """
 
-    n_bytes: int
     flops: float
     seconds: float
 
@@ -53,4 +50,4 @@ def forecast(kernel: Kernel, X: Any, Y: Any = None) -> Forecast:
     n_points = n_rows + (0 if inputs.Y is None else n_columns)
     seconds = entries * (end - ready) / len(piece) ** 2 + n_points * (ready - start) / len(piece)
     # Of a complex amplitude, 16 bytes and 8 operations.
-    return Forecast(8 * n_rows * n_columns, entries * points.nbytes / len(points) / 2, seconds)
+    return Forecast(entries * points.nbytes / len(points) / 2, seconds)

@@ -19,28 +19,21 @@ import contextlib
 import json
 import os
 import shutil
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-try:
-    import fcntl
-except ImportError:  # on Windows
-    fcntl = None  # type: ignore[assignment]
 
 import numpy as np
 
 from qkernels.evaluators import Prepared
 from qkernels.gram.chunks import Chunks, DamagedChunk, has_checksums, import_zarr
+from qkernels.gram.files import OUTGROWN, aside, beside, is_there, link, locked
 from qkernels.gram.manifest import Manifest
 from qkernels.tiles import Grid
 
 Tile = tuple[int, int]
 SIDES = {"rows": "X", "columns": "Y"}
-# What a store is called for the moment in which a larger one takes its place.
-_OUTGROWN = ".outgrown"
 
 
 class Layout:
@@ -92,7 +85,7 @@ class Layout:
             A point, as the kernel prepares it.
         """
         path = path.resolve()
-        with _beside(path) as new:
+        with beside(path) as new:
             _fill(new, manifest, X, Y, sample.arrays() if _is_small(sample, manifest) else {})
             try:
                 new.rename(path)
@@ -149,6 +142,7 @@ class Layout:
             If the store has grown, or was replaced, since it was opened.
         """
         self.require_unchanged()
+        tile = tile.astype(self.manifest.dtype, copy=False)
         if self.manifest.symmetric and i != j:
             self._K.write(np.ascontiguousarray(tile.T), j, i)
         self._K.write(tile, i, j)
@@ -264,13 +258,13 @@ class Layout:
             If the store has grown, or was replaced, since it was opened.
         """
         manifest = self.manifest.grown(X)
-        with _locked(self.path / "zarr.json"), _beside(self.path) as new:
+        with locked(self.path / "zarr.json"), beside(self.path) as new:
             self.require_unchanged()
             Y = None if self.manifest.symmetric else self.points("columns")
             samples = {name: c.sample() for name, c in self._prepared["rows"].items()}
             _fill(new, manifest, X, Y, samples)
             self._link_chunks(new)
-            old = aside(self.path, _OUTGROWN)
+            old = aside(self.path, OUTGROWN)
             self.path.rename(old)
             new.rename(self.path)
             shutil.rmtree(old, ignore_errors=True)
@@ -279,7 +273,7 @@ class Layout:
     def _link_chunks(self, new: Path) -> None:
         """Link what is there into a larger store; what is part of a larger chunk there, aside."""
         if (self.path / "before").exists():
-            shutil.copytree(self.path / "before", new / "before", copy_function=_link)
+            shutil.copytree(self.path / "before", new / "before", copy_function=link)
         arrays = {"K": self._K}
         for side in self.sides:
             arrays |= {f"points/{side}/{name}": c for name, c in self._prepared[side].items()}
@@ -288,9 +282,9 @@ class Layout:
             known = chunks.like(new, f"before/{n}/{name}") if n % size else None
             for place in filter(lambda place: chunks.has(*place), chunks):
                 if known is not None and n // size in self._growing(name, place):
-                    _link(chunks.path(*place), known.path(*place))
+                    link(chunks.path(*place), known.path(*place))
                 else:
-                    _link(chunks.path(*place), new / chunks.path(*place).relative_to(self.path))
+                    link(chunks.path(*place), new / chunks.path(*place).relative_to(self.path))
 
     def _growing(self, name: str, place: tuple[int, ...]) -> tuple[int, ...]:
         """Return the places along the axes of an array that get longer with more rows."""
@@ -334,7 +328,7 @@ def _fill(
     group = import_zarr().create_group(os.fspath(path))
     size = manifest.tile_size
     points = {"rows": X} if Y is None else {"rows": X, "columns": Y}
-    Chunks.create(group, "K", manifest.shape, (size, size), "f8")
+    Chunks.create(group, "K", manifest.shape, (size, size), manifest.dtype)
     for side, array in points.items():
         chunks = Chunks.create(group, SIDES[side], array.shape, (size, array.shape[1]), "f8")
         for number, zero in chunks:
@@ -352,50 +346,6 @@ def _is_small(sample: Prepared, manifest: Manifest) -> bool:
     return sample.nbytes <= 8 * manifest.shape[1]
 
 
-@contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Yield a path in the same folder, and delete what is left there."""
-    new = aside(path)
-    try:
-        yield new
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-
-
-def aside(path: Path, ending: str = "") -> Path:
-    """Return a hidden path in the same folder where nothing is."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex}{ending}")
-
-
-def is_there(path: Path) -> bool:
-    """Tell whether something is at a path; a store that was killed while it grew is put back."""
-    if not path.exists():
-        for left in path.parent.glob(f".{path.name}.*{_OUTGROWN}"):
-            left.rename(path)
-            break
-    return path.exists()
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes from the same file; a lock ends with its process."""
-    if fcntl is None:
-        yield
-        return
-    with path.open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _link(source: str | Path, target: str | Path) -> None:
-    """Give a file another name; where that cannot be, copy it."""
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
 def _require_arrays(group: Any, manifest: Manifest) -> None:
     """Raise ValueError unless the arrays are what the manifest says."""
     (n, m), size = manifest.shape, manifest.tile_size
@@ -408,7 +358,8 @@ def _require_arrays(group: Any, manifest: Manifest) -> None:
             found = array.shape[: len(shape)], array.chunks[: len(chunks)], has_checksums(array)
         except Exception as error:
             raise ValueError(
-                f"expected the array {name} in {group.store.root}, got: {error!r}"
+                f"expected the array {name} in {group.store.root}, got: {error!r}; delete the "
+                "store, or give another path, and compute it anew"
             ) from error
         if found != (shape, chunks, True):
             raise ValueError(

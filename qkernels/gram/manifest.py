@@ -41,6 +41,8 @@ class Manifest:
         Digests of the points; columns is empty for a symmetric matrix.
     shape : (int, int)
     tile_size : int
+    dtype : str
+        Of the numbers on disk, "float64" or "float32".
     numerics : int
         Version of the numbers.
     made_with : dict
@@ -53,11 +55,14 @@ class Manifest:
     columns: str
     shape: tuple[int, int]
     tile_size: int
+    dtype: str = "float64"
     numerics: int = NUMERICS
     made_with: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, kernel: Kernel, X: np.ndarray, Y: np.ndarray | None, tile_size: int) -> Manifest:
+    def of(
+        cls, kernel: Kernel, X: np.ndarray, Y: np.ndarray | None, tile_size: int, dtype: str
+    ) -> Manifest:
         """Return the manifest of a matrix that is to be computed."""
         return cls(
             fingerprint(kernel),
@@ -66,6 +71,7 @@ class Manifest:
             "" if Y is None else digest(Y),
             (len(X), len(X if Y is None else Y)),
             tile_size,
+            dtype,
             made_with=_made_with(),
         )
 
@@ -115,6 +121,7 @@ class Manifest:
             "points Y": (self.columns, wanted.columns),
             "kernel": (self.kernel, wanted.kernel),
             "tile_size": (self.tile_size, wanted.tile_size),
+            "dtype": (self.dtype, wanted.dtype),
             "version of the numbers": (self.numerics, wanted.numerics),
         }
         for name, (own, other) in pairs.items():

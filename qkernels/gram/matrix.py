@@ -19,10 +19,10 @@ from tqdm.auto import tqdm
 
 from qkernels.gram.arguments import Inputs, check_evaluators, check_inputs
 from qkernels.gram.blocks import PreparedBlocks
-from qkernels.gram.layout import is_there
+from qkernels.gram.files import is_there
 from qkernels.gram.lazy import is_dask_array, lazy_gram_matrix
 from qkernels.gram.pools import Here, Pool, chosen_pool
-from qkernels.gram.sizes import room_for_points, tile_edge, working_bytes
+from qkernels.gram.sizes import check_dtype, room_for_points, tile_edge, working_bytes
 from qkernels.gram.store import GramStore
 from qkernels.gram.work import compare_blocks, forget_prepared
 from qkernels.kernels.composition import compare, prepare, without_caches
@@ -45,6 +45,7 @@ def gram_matrix(
     executor: Executor | None = None,
     working_memory: float | str | None = None,
     resume: bool = True,
+    dtype: Any = "float64",
     verbose: int = 0,
 ) -> Any:
     """Return a kernel matrix that is computed tile by tile.
@@ -74,6 +75,9 @@ def gram_matrix(
     resume : bool, default=True
         Whether to go on with what is at `out`, also if X has got more points at its end; otherwise
         there must be nothing.
+    dtype : {"float64", "float32"}, default="float64"
+        How the matrix is kept: "float32" takes half of the room, and rounds kernel values to about
+        6e-8. scikit-learn's precomputed kernels copy it to double precision.
     verbose : int, default=0
         Whether a progress bar is shown.
 
@@ -111,21 +115,24 @@ def gram_matrix(
             executor=executor,
             working_memory=working_memory,
             tile_size=None if tile_size == "auto" else tile_size,
+            dtype=None if dtype == "float64" else dtype,
         )
         return lazy_gram_matrix(kernel, X, Y)
     pool = chosen_pool(n_jobs, client, executor)
     inputs = check_inputs(kernel, X, Y)
     check_evaluators(inputs.kernel, pool)
+    dtype = check_dtype(dtype)
     if out is None:
-        return _in_memory(inputs, tile_size, working_bytes(working_memory), pool, verbose)
+        K = _empty(inputs.shape, dtype)
+        return _filled(K, inputs, tile_size, working_bytes(working_memory), pool, verbose)
     path = Path(out)
     if is_there(path) and not resume:
         raise FileExistsError(f"out: expected nothing there, as resume=False, got {path}")
     if path.exists():
         store = GramStore.open(path)
-        store.require_inputs(inputs, tile_size)
+        store.require_inputs(inputs, tile_size, dtype)
     else:
-        store = GramStore.of_inputs(path, inputs, tile_size, working_memory)
+        store = GramStore.of_inputs(path, inputs, tile_size, working_memory, dtype)
     workers = {"n_jobs": n_jobs, "client": client, "executor": executor}
     return store.fill(inputs.kernel, **workers, working_memory=working_memory, verbose=verbose)
 
@@ -172,19 +179,24 @@ def _check_lazy(**given: Any) -> None:
         )
 
 
-def _in_memory(inputs: Inputs, tile_size: Any, memory: int, pool: Pool, verbose: int) -> np.ndarray:
-    kernel, X, Y = inputs
+def _empty(shape: tuple[int, int], dtype: str) -> np.ndarray:
     require_memory(
-        8 * len(X) * len(inputs.columns),
-        f"for a kernel matrix of {len(X)} x {len(inputs.columns)}",
+        np.dtype(dtype).itemsize * shape[0] * shape[1],
+        f"for a kernel matrix of {shape[0]} x {shape[1]}",
         "give out=..., a path where the matrix is kept on disk",
     )
-    a_point = prepare(kernel, X[:1]).nbytes
-    edge = tile_edge(tile_size, inputs.shape, a_point, memory)
+    return np.empty(shape, dtype)
+
+
+def _filled(
+    K: np.ndarray, inputs: Inputs, tile_size: Any, memory: int, pool: Pool, verbose: int
+) -> np.ndarray:
+    """Write all tiles into a matrix."""
+    kernel, X, Y = inputs
+    edge = tile_edge(tile_size, inputs.shape, prepare(kernel, X[:1]).nbytes, memory)
     grid = Grid(len(X), len(inputs.columns), edge, symmetric=Y is None)
-    K = np.empty(inputs.shape)
     for (i, j), tile in tqdm(
-        _tiles(inputs, grid, room_for_points(edge, a_point, memory), pool),
+        _tiles(inputs, grid, room_for_points(edge, memory), pool),
         total=len(grid),
         unit="tile",
         disable=not verbose,

@@ -23,7 +23,7 @@ _SMALLEST_EDGE = 512
 # A tile, its mirror image, what comparing it takes, and what writing it takes.
 _TILES_AT_ONCE = 6
 # Simulating takes as much as so many points, beside those that it prepares.
-_POINTS_SIMULATED = 64
+POINTS_SIMULATED = 64
 
 
 def working_bytes(working_memory: Any) -> int:
@@ -86,7 +86,7 @@ def tile_edge(
         return check_tile_size(tile_size)
     # 8 · tiles · edge² + blocks · bytes · edge = memory - simulated
     a, b = 8 * _TILES_AT_ONCE, n_blocks * bytes_a_point / 2
-    simulated = _POINTS_SIMULATED * bytes_a_point
+    simulated = POINTS_SIMULATED * bytes_a_point
     fitting = int((np.sqrt(b * b + a * max(0, memory - simulated)) - b) / a)
     if fitting < _GRAIN:
         needed = a * _GRAIN**2 + 2 * b * _GRAIN + simulated
@@ -99,10 +99,26 @@ def tile_edge(
     return (grains - 1 + grains % 2) * _GRAIN
 
 
-def room_for_points(edge: int, bytes_a_point: float, memory: int) -> int:
+def room_for_points(edge: int, memory: int) -> int:
     """Return the bytes that are left for prepared points beside tiles of an edge."""
-    taken = 8 * _TILES_AT_ONCE * edge**2 + _POINTS_SIMULATED * bytes_a_point
-    return max(0, int(memory - taken))
+    return max(0, memory - 8 * _TILES_AT_ONCE * edge**2)
+
+
+def check_dtype(dtype: Any) -> str:
+    """Return the name of the type in which a matrix is kept.
+
+    Raises
+    ------
+    ValueError
+        If it is neither double nor single precision.
+    """
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in ("float64", "float32"):
+        raise ValueError(f"dtype: expected 'float64' or 'float32', got {dtype!r}")
+    return name
 
 
 def check_tile_size(tile_size: Any) -> int:

@@ -16,10 +16,17 @@ from tqdm.auto import tqdm
 
 from qkernels.gram.arguments import Inputs, check_evaluators, check_inputs
 from qkernels.gram.chunks import DamagedChunk
-from qkernels.gram.layout import Layout, Tile, aside, is_there
+from qkernels.gram.files import beside, is_there, reserve
+from qkernels.gram.layout import Layout, Tile
 from qkernels.gram.manifest import Manifest, digest
 from qkernels.gram.pools import Pool, chosen_pool
-from qkernels.gram.sizes import check_tile_size, room_for_points, tile_edge, working_bytes
+from qkernels.gram.sizes import (
+    check_dtype,
+    check_tile_size,
+    room_for_points,
+    tile_edge,
+    working_bytes,
+)
 from qkernels.gram.work import forget_prepared, write_tile
 from qkernels.kernels.composition import check_angles, fingerprint, fitted_to, prepare
 from qkernels.kernels.validation import check_data
@@ -79,6 +86,7 @@ class GramStore:
         *,
         tile_size: int | str = "auto",
         working_memory: float | str | None = None,
+        dtype: Any = "float64",
     ) -> GramStore:
         """Make a store without tiles, for `fill`.
 
@@ -86,7 +94,7 @@ class GramStore:
         ----------
         path : str or path-like
             Where nothing is.
-        kernel, X, Y, tile_size, working_memory
+        kernel, X, Y, tile_size, working_memory, dtype
             As in `gram_matrix`.
 
         Raises
@@ -99,7 +107,7 @@ class GramStore:
         inputs = check_inputs(kernel, X, Y)
         if is_there(Path(path)):
             raise FileExistsError(f"expected nothing at {path}, got something there")
-        return cls.of_inputs(path, inputs, tile_size, working_memory)
+        return cls.of_inputs(path, inputs, tile_size, working_memory, check_dtype(dtype))
 
     @classmethod
     def of_inputs(
@@ -108,6 +116,7 @@ class GramStore:
         inputs: Inputs,
         tile_size: int | str,
         working_memory: float | str | None,
+        dtype: str,
     ) -> GramStore:
         """Make a store without tiles where nothing is; see `create`."""
         path = Path(path)
@@ -116,10 +125,10 @@ class GramStore:
         sample = prepare(inputs.kernel, inputs.X[:1])
         memory = working_bytes(working_memory)
         edge = tile_edge(tile_size, inputs.shape, sample.nbytes, memory)
-        manifest = Manifest.of(*inputs, edge)
+        manifest = Manifest.of(*inputs, edge, dtype)
         return cls(Layout.create(path, manifest, inputs.X, inputs.Y, sample))
 
-    def require_inputs(self, inputs: Inputs, tile_size: int | str = "auto") -> None:
+    def require_inputs(self, inputs: Inputs, tile_size: int | str, dtype: str) -> None:
         """Raise ValueError if the store is not of these, or of the first of these points.
 
         Points that are new are added, and points that are damaged are written anew.
@@ -127,12 +136,12 @@ class GramStore:
         edge = self.tile_size if tile_size == "auto" else check_tile_size(tile_size)
         n = self.shape[0]
         if len(inputs.X) > n and digest(inputs.X[:n]) == self.manifest.rows:
-            self._require_same(inputs._replace(X=inputs.X[:n]), edge)
+            self._require_same(inputs._replace(X=inputs.X[:n]), edge, dtype)
             self.grow(inputs.kernel, inputs.X[n:])
-        self._require_same(inputs, edge)
+        self._require_same(inputs, edge, dtype)
 
-    def _require_same(self, inputs: Inputs, edge: int) -> None:
-        self.manifest.require_same(Manifest.of(*inputs, edge), str(self.path))
+    def _require_same(self, inputs: Inputs, edge: int, dtype: str) -> None:
+        self.manifest.require_same(Manifest.of(*inputs, edge, dtype), str(self.path))
         for side, points in zip(self._layout.sides, (inputs.X, inputs.columns), strict=False):
             for number in self._layout.block_numbers(side):
                 try:
@@ -164,6 +173,16 @@ class GramStore:
     def ndim(self) -> int:
         """Two, as of any matrix."""
         return 2
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the numbers on disk."""
+        return np.dtype(self.manifest.dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole matrix."""
+        return self.dtype.itemsize * self.shape[0] * self.shape[1]
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -250,10 +269,7 @@ class GramStore:
     def _compute(
         self, kernel: Kernel, tiles: list[Tile], pool: Pool, memory: int, verbose: int
     ) -> None:
-        if not tiles:
-            return
-        a_point = prepare(kernel, self._layout.block("rows", 0)[:1]).nbytes
-        room = room_for_points(self.tile_size, a_point, memory)
+        room = room_for_points(self.tile_size, memory)
         task = (str(self.path), self.manifest.checksum, kernel, room, pool.threads)
         outcomes = pool.outcomes(write_tile, [(*task, tile) for tile in tiles])
         lost = []
@@ -380,16 +396,17 @@ class GramStore:
         Raises
         ------
         DamagedChunk
-            If the points themselves are damaged: a run with the same points writes them anew.
+            If the points themselves are damaged: a run with the same points writes them anew. The
+            tiles have been looked at then.
         """
-        for side in self._layout.sides:
-            self._layout.points(side)
         self._layout.drop_damaged_points()
         there = [tile for tile in self._layout.grid.tiles() if self._layout.has(*tile)]
         bar = tqdm(there, unit="tile", disable=not verbose)
         damaged = [tile for tile in bar if not self._layout.is_sound(*tile)]
         for tile in damaged:
             self._layout.drop(*tile)
+        for side in self._layout.sides:
+            self._layout.points(side)
         return damaged
 
     # -- The matrix
@@ -406,14 +423,14 @@ class GramStore:
         """
         self.require_complete()
         require_memory(
-            8 * self.shape[0] * self.shape[1],
+            self.nbytes,
             f"for the matrix of {self.path}",
             "take to_npy, which numpy maps into memory, or to_dask",
         )
-        return self._copied(np.empty(self.shape))
+        return self._copied(np.empty(self.shape, self.dtype))
 
     def to_npy(self, path: str | os.PathLike[str]) -> None:
-        """Write the whole matrix as a .npy file of C-ordered float64, a tile at a time.
+        """Write the whole matrix as a .npy file in C order, a tile at a time.
 
         `numpy.load(path, mmap_mode="r")` reads it without taking memory, and estimators with
         `kernel="precomputed"` take it as it is.
@@ -429,14 +446,11 @@ class GramStore:
         """
         self.require_complete()
         path = Path(path)
-        beside = aside(path)
-        try:
-            K = np.lib.format.open_memmap(beside, mode="w+", dtype=np.float64, shape=self.shape)
-            _reserve(beside)
+        with beside(path) as new:
+            K = np.lib.format.open_memmap(new, mode="w+", dtype=self.dtype, shape=self.shape)
+            reserve(new)
             self._copied(K).flush()
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+            new.replace(path)
 
     def to_dask(self) -> Any:
         """Return the whole matrix as a dask array of tiles, which are read when it is computed.
@@ -457,7 +471,7 @@ class GramStore:
         """Return the whole matrix in memory, for `numpy.asarray`."""
         if copy is False:
             raise ValueError("expected copy=None or True: the matrix is read from files")
-        return self.to_numpy().astype(dtype or np.float64, copy=False)
+        return self.to_numpy().astype(dtype or self.dtype, copy=False)
 
     def require_complete(self) -> None:
         """Raise IncompleteGram if tiles are missing."""
@@ -473,10 +487,3 @@ class GramStore:
         for i, j in np.ndindex(*grid.shape):
             K[grid.rows(i), grid.columns(j)] = self._layout.read(i, j)
         return K
-
-
-def _reserve(path: Path) -> None:
-    """Take a file's room on the disk, so that a full one is an error and not a crash later."""
-    if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

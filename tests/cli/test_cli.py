@@ -17,7 +17,7 @@ from distributed import LocalCluster
 import qkernels as qk
 from qkernels.cli import main
 from qkernels.cli.inputs import read_kernel, read_points
-from qkernels.gram import GramStore
+from qkernels.gram import GramStore, layout
 
 X = np.random.default_rng(0).uniform(size=(50, 3))
 TEST = np.random.default_rng(1).uniform(size=(20, 3))
@@ -115,6 +115,19 @@ def test_a_run_goes_on_and_starts_anew_by_force(folder):
     assert not list(folder.glob(".K*"))
 
 
+def test_an_old_store_is_put_back_if_none_takes_its_place(folder, monkeypatch):
+    def full(*arguments):
+        raise OSError("No space left on device")
+
+    run("gram", "run", "X.npy", SHORT, "K.zarr")
+    for path in (folder / "K.zarr", *(folder / "K.zarr").rglob("*")):
+        os.utime(path, (0, 0))
+    monkeypatch.setattr(layout, "_fill", full)
+    result = run("gram", "run", "X.npy", SHORT.replace("0.3", "0.4"), "K.zarr", "-f", code=3)
+    assert "No space left on device" in result.stderr
+    assert answered("gram", "status", "K.zarr")["complete"]
+
+
 def test_only_stores_are_deleted_by_force(folder):
     (folder / "precious").mkdir()
     (folder / "precious" / "work.txt").write_text("years")
@@ -179,6 +192,17 @@ def test_a_job_array(one_based):
     expected = f"expected a task from 0 to 2, got {2 if one_based else 3}"
     code = 0 if one_based else 2
     assert (expected in run(*arguments, 3, *options, code=code).stderr) == (not one_based)
+
+
+def test_single_precision_takes_half_of_the_disk():
+    found = answered("gram", "init", "X.npy", SHORT, "K.zarr", "--dtype", "float32")
+    assert found["size_on_disk"] == "10 KB"
+    assert GramStore.open("K.zarr").dtype == np.float32
+    run("gram", "run", "X.npy", SHORT, "K.zarr", "--dtype", "float32")
+    assert (
+        "begun with, float32, got float64"
+        in run("gram", "run", "X.npy", SHORT, "K.zarr", code=2).stderr
+    )
 
 
 def test_init_does_not_touch_what_is_there():

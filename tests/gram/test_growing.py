@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def cut(monkeypatch):
 
     for owner, name in [
         (pathlib.Path, "rename"),
-        (layout, "_link"),
+        (layout, "link"),
         (Chunks, "write"),
         (Chunks, "create"),
         (shutil, "rmtree"),
@@ -124,6 +125,26 @@ def test_a_store_that_has_grown_must_be_opened_again(path):
     with pytest.raises(ValueError, match=message):
         old.write(2, 2, np.eye(2))
     np.testing.assert_allclose(GramStore.open(path), KERNEL(X[:20]), **EXACT)
+
+
+def test_who_opens_a_store_that_is_growing_waits(path, monkeypatch):
+    X, opened, threads = points(20), [], []
+    store = qk.gram_matrix(KERNEL, X[:12], out=path, tile_size=5)
+    rename = pathlib.Path.rename
+
+    def renamed(source, target):
+        found = rename(source, target)
+        if source == path and not threads:
+            threads.append(Thread(target=lambda: opened.append(GramStore.open(path).shape)))
+            threads[0].start()
+            threads[0].join(0.3)
+        return found
+
+    monkeypatch.setattr(pathlib.Path, "rename", renamed)
+    store.extend(X[12:])
+    threads[0].join()
+    assert opened == [(20, 20)]
+    assert sorted(p.name for p in path.parent.iterdir()) == [path.name]
 
 
 def test_all_points_add_those_that_are_new(path, counting):

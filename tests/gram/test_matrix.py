@@ -106,6 +106,7 @@ def test_lazy_matrices_compare_the_upper_half_only(monkeypatch):
         ({"Y": Y}, TypeError, "Y: expected a dask array, as the other is, got ndarray"),
         ({"out": "K.zarr"}, ValueError, "out: expected nothing with dask arrays, whose matrix is"),
         ({"n_jobs": 2}, ValueError, "n_jobs: expected nothing with dask arrays"),
+        ({"dtype": "float32"}, ValueError, "dtype: expected nothing with dask arrays"),
     ],
 )
 def test_what_does_not_go_with_lazy_matrices(arguments, error, message):
@@ -146,6 +147,8 @@ def test_tiles_fit_the_memory(memory, bytes_a_point, n):
         ({"tile_size": 0}, ValueError, "tile_size: expected at least 1, got 0"),
         ({"tile_size": 2.5}, TypeError, "tile_size: expected an integer or 'auto', got 2.5"),
         ({"tile_size": "big"}, TypeError, "tile_size: expected an integer or 'auto', got 'big'"),
+        ({"dtype": "int64"}, ValueError, "dtype: expected 'float64' or 'float32', got 'int64'"),
+        ({"dtype": "double!"}, ValueError, "dtype: expected 'float64' or 'float32', got 'double!'"),
         ({"working_memory": 0}, ValueError, "working_memory: expected more than nothing, got 0"),
         ({"working_memory": "no"}, ValueError, "working_memory: expected a size such as '512MB'"),
         ({"working_memory": [1]}, TypeError, "working_memory: expected None, a number of MiB or a"),

@@ -1,14 +1,11 @@
 """How much memory tiles take, beside the matrix: no more than they are given."""
 
-import threading
 import tracemalloc
 
-import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import RBF
 
 import qkernels as qk
-from qkernels.gram.blocks import Blocks
 from tests.gram.stores import points
 
 MEMORY = 20_000_000

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import zarr
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+from sklearn.svm import SVC
 
 import qkernels as qk
 from qkernels.gram import DamagedChunk, GramStore, IncompleteGram, work
@@ -172,8 +173,10 @@ def test_damaged_points_are_found_and_mended(side, path):
     X, Y = points(20), points(20, 1)
     store = qk.gram_matrix(KERNEL, X, Y, out=path, tile_size=5)
     corrupt(chunk(store, 2, 0, side))
+    corrupt(chunk(store, 1, 1))
     with pytest.raises(DamagedChunk, match=rf"expected .*/{side}/c/2/0 to be as it was written"):
         store.verify()
+    assert store.missing() == [(1, 1)]
     store = qk.gram_matrix(KERNEL, X, Y, out=path)
     assert store.verify() == []
     np.testing.assert_array_equal(store.X, X)
@@ -204,6 +207,19 @@ def test_strays_of_killed_processes_are_deleted_when_they_are_old(path):
     assert (new.exists(), old.exists()) == (True, False)
 
 
+def test_what_killed_processes_left_aside_is_deleted_when_it_is_old(path, tmp_path):
+    name, number = path.name, "0" * 31
+    old = [tmp_path / f".{name}.{number}1", tmp_path / f".K.npy.{number}2"]
+    kept = [tmp_path / f".{name}.{number}3", tmp_path / f".{name}.backup"]
+    for folder in (old[0], *kept):
+        (folder / "K").mkdir(parents=True)
+    old[1].write_bytes(b"half")
+    for left in (old[0] / "K", *old, kept[1] / "K", kept[1], kept[0]):
+        os.utime(left, (0, 0))
+    qk.gram_matrix(KERNEL, points(20), out=path, tile_size=5).to_npy(tmp_path / "K.npy")
+    assert [left.exists() for left in (*old, *kept)] == [False, False, True, True]
+
+
 # -- Another matrix
 
 
@@ -223,6 +239,7 @@ def test_strays_of_killed_processes_are_deleted_when_they_are_old(path):
         ({"kernel": qk.FidelityKernel(qk.feature_maps.iqp, bandwidth=0.5)}, "expected the kernel"),
         ({"kernel": KERNEL + RBF(1.0)}, "expected the kernel that"),
         ({"tile_size": 6}, "expected the tile_size that .* was begun with, 5, got 6: choose ano"),
+        ({"dtype": "float32"}, "expected the dtype that .* was begun with, float64, got float32"),
     ],
 )
 def test_another_matrix_is_refused(change, message, path):
@@ -254,6 +271,31 @@ def test_exports(path, tmp_path):
     assert store.to_dask().chunks == ((5, 5, 5, 5, 3),) * 2
     np.testing.assert_array_equal(np.asarray(store, dtype=np.float32), np.float32(K))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["K.npy", "K.zarr"]
+
+
+def test_single_precision(path, tmp_path):
+    X, rounded = points(23), {"rtol": 0, "atol": 1e-7}
+    store = qk.gram_matrix(KERNEL, X[:13], out=path, tile_size=5, dtype="float32")
+    store.extend(X[13:])
+    assert (store.dtype, store.nbytes, store.verify()) == (np.float32, 4 * 23**2, [])
+    np.testing.assert_allclose(store, KERNEL(X), **rounded)
+    assert np.asarray(store).dtype == store.to_dask().dtype == np.float32
+    store.to_npy(tmp_path / "K.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "K.npy"), np.asarray(store))
+    K = qk.gram_matrix(KERNEL, X, tile_size=5, dtype=np.float32)
+    assert K.dtype == np.float32
+    np.testing.assert_allclose(K, KERNEL(X), **rounded)
+
+
+def test_scikit_learn_takes_a_store_for_a_matrix(path):
+    X = points(30)
+    y = X[:, 0] > X[:, 1]
+    store = qk.gram_matrix(KERNEL, X, out=path, tile_size=8)
+    model = SVC(kernel="precomputed").fit(store, y)
+    expected = SVC(kernel=KERNEL).fit(X, y)
+    np.testing.assert_allclose(
+        model.decision_function(store), expected.decision_function(X), **EXACT
+    )
 
 
 def test_what_is_no_store(tmp_path):
