@@ -7,6 +7,7 @@ from qkernels.feature_maps.havlicek import iqp, pauli, z, zz
 from qkernels.feature_maps.layered import hardware_efficient, high_dimensional, hubregtsen, yz_cx
 from qkernels.feature_maps.rotations import angle, chebyshev
 from qkernels.feature_maps.state_preparation import amplitude
+from qkernels.feature_maps.unentangled import without_entanglement as without_entanglement
 
 __all__ = [
     "FeatureMap",
