@@ -1,8 +1,4 @@
-"""Pictures, in the way of scikit-learn's displays: made from a fitted object, kept, plotted.
-
-What lives here: `TrainingDisplay`, the loss of a training by step. matplotlib is imported only when
-something is drawn.
-"""
+"""`TrainingDisplay`: the loss of a training, by step."""
 
 from __future__ import annotations
 
@@ -11,9 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from qkernels.plotting.style import figure_and_axes
 from qkernels.training import KernelTrainer
-
-__all__ = ["TrainingDisplay"]
 
 
 class TrainingDisplay:
@@ -121,17 +116,14 @@ class TrainingDisplay:
         TrainingDisplay
             Itself.
         """
-        import matplotlib.pyplot as plt
         from matplotlib.ticker import MaxNLocator
 
-        if ax is None:
-            _, ax = plt.subplots()
-        (self.line_,) = ax.plot(np.arange(len(self.history)), self.history, **kwargs)
-        ax.set(xlabel="step", ylabel=self.loss_name)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        self.figure_, self.ax_ = figure_and_axes(ax)
+        (self.line_,) = self.ax_.plot(np.arange(len(self.history)), self.history, **kwargs)
+        self.ax_.set(xlabel="step", ylabel=self.loss_name)
+        self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True))
         if "label" in kwargs:
-            ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
+            self.ax_.legend()
         return self
 
 
