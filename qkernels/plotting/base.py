@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from qkernels.feature_maps.validation import real_array
 from qkernels.kernels.composition import parts
 
 
@@ -106,20 +106,20 @@ def kernel_matrix(kernel: Any, X: Any) -> np.ndarray:
     return np.asarray(kernel(X), dtype=np.float64)
 
 
-def square_matrix(K: Any, name: str = "K") -> np.ndarray:
-    """Return a square matrix of finite numbers."""
-    K = check_array(K, dtype=np.float64, input_name=name)
-    if K.shape[0] != K.shape[1]:
-        raise ValueError(f"expected a square kernel matrix {name}, got shape {K.shape}")
-    return K
-
-
 def numbers(values: Any, name: str, n: int | None = None) -> np.ndarray:
     """Return a row of finite numbers, n of them if that is said."""
-    row = np.asarray(values, dtype=np.float64)
+    row = real_array(values, name)
     expected = "one number or more in a row" if n is None else f"{n} numbers in a row"
     if row.ndim != 1 or not row.size or n not in (None, row.size):
         raise ValueError(f"expected {name} to be {expected}, got shape {row.shape}")
     if not np.isfinite(row).all():
         raise ValueError(f"expected {name} to be finite, got {row[~np.isfinite(row)][0]}")
+    return row
+
+
+def positive(values: Any, name: str) -> np.ndarray:
+    """Return a row of positive numbers."""
+    row = numbers(values, name)
+    if row.min() <= 0:
+        raise ValueError(f"expected {name} to be positive, got {row.min():.3g}")
     return row

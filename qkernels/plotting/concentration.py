@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 
+from qkernels.diagnostics.validation import off_diagonal
+from qkernels.feature_maps.validation import integer
 from qkernels.kernels import FidelityKernel
 from qkernels.kernels.validation import as_feature_map
-from qkernels.plotting.base import KernelDisplay, kernel_matrix, square_matrix
+from qkernels.plotting.base import KernelDisplay, kernel_matrix
 from qkernels.plotting.style import (
     GREEN,
     GREY,
@@ -17,6 +18,7 @@ from qkernels.plotting.style import (
     VERMILION,
     add_legend,
     figure_and_axes,
+    fit_labels,
     plain_ticks,
     styled,
 )
@@ -64,8 +66,8 @@ class ConcentrationDisplay(KernelDisplay):
     Raises
     ------
     ValueError
-        If K is not a square matrix of finite numbers for two points or more, or one of the others
-        not a positive integer.
+        If K is not a symmetric matrix of finite numbers for two points or more, or one of the
+        others not a positive integer.
 
     References
     ----------
@@ -91,12 +93,9 @@ class ConcentrationDisplay(KernelDisplay):
     def __init__(
         self, K: Any, *, n_qubits: int | None = None, repetitions: int | None = None
     ) -> None:
-        K = square_matrix(K)
-        if len(K) < 2:
-            raise ValueError(f"expected a kernel matrix of two points or more, got {len(K)}")
-        self.values = K[np.triu_indices_from(K, k=1)]
-        self.n_qubits = _positive(n_qubits, "n_qubits")
-        self.repetitions = _positive(repetitions, "repetitions")
+        self.values = off_diagonal(K)
+        self.n_qubits = None if n_qubits is None else integer(n_qubits, "n_qubits", 1)
+        self.repetitions = None if repetitions is None else integer(repetitions, "repetitions", 1)
 
     @classmethod
     def from_kernel(
@@ -197,7 +196,7 @@ class ConcentrationDisplay(KernelDisplay):
 
     def _label(self, n_seen: int) -> str:
         lower = 1 - n_seen / len(self.values)
-        return "kernel values" + (f" ({100 * lower:.2g} % are lower)" if lower else "")
+        return "kernel values" + (f" ({100 * lower:.2g} % lower)" if lower else "")
 
     def _plot_marks(self) -> None:
         """Draw the mean, that of random states, and where counts are likely zero."""
@@ -214,6 +213,7 @@ class ConcentrationDisplay(KernelDisplay):
         if self.repetitions is not None:
             self._shade(-np.expm1(-np.log(2) / self.repetitions))
         plain_ticks(self.ax_.xaxis)
+        fit_labels(self.ax_)
         handles = [self.bars_, self.mean_line_, self.random_line_, self.zero_region_]
         top = add_legend([handle for handle in handles if handle is not None], self.ax_)
         for line in (self.mean_line_, self.random_line_):
@@ -232,7 +232,7 @@ class ConcentrationDisplay(KernelDisplay):
             alpha=0.25,
             hatch="//",
             edgecolor=GREY,
-            label=f"likely no count in {self.repetitions} repetitions",
+            label=f"likely 0 in {self.repetitions} repetitions",
         )
         self.ax_.set_xlim(low, max(high, threshold))
 
@@ -242,12 +242,6 @@ def _n_qubits(kernel: Any, X: Any) -> int | None:
     if not isinstance(kernel, FidelityKernel):
         return None
     return as_feature_map(kernel.feature_map, np.shape(X)[1]).n_qubits
-
-
-def _positive(value: Any, name: str) -> int | None:
-    if value is not None and (not isinstance(value, Integral) or value < 1):
-        raise ValueError(f"expected {name} to be a positive integer, got {value!r}")
-    return value if value is None else int(value)
 
 
 def _edges(values: np.ndarray, scale: str) -> np.ndarray:

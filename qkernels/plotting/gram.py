@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 
 from qkernels.alignment import check_kernel_matrix, is_regression
-from qkernels.plotting.base import KernelDisplay, kernel_matrix, square_matrix
-from qkernels.plotting.style import figure_and_axes, styled
+from qkernels.plotting.base import KernelDisplay, kernel_matrix
+from qkernels.plotting.style import figure_and_axes, fit_labels, styled
+from qkernels.psd.spectrum import symmetric
 
 _NAME_WIDTH = 16
 _NAME_LINES = 3
@@ -50,7 +51,7 @@ class GramDisplay(KernelDisplay):
     Raises
     ------
     ValueError
-        If K is not a square matrix of finite numbers, or y or `class_names` do not fit it.
+        If K is not a symmetric matrix of finite numbers, or y or `class_names` do not fit it.
 
     Examples
     --------
@@ -70,7 +71,7 @@ class GramDisplay(KernelDisplay):
     class_lines_: list[Any]
 
     def __init__(self, K: Any, y: Any = None, *, class_names: Any = None) -> None:
-        self.K = square_matrix(K)
+        self.K = symmetric(K)
         self.y: Any = None if y is None else check_kernel_matrix(self.K, y)[1]
         self._ordered = self.y is not None and not is_regression(self.y)
         self.class_names = self._names(class_names)
@@ -158,15 +159,16 @@ class GramDisplay(KernelDisplay):
         words = "points"
         if self._ordered:
             sizes = np.unique(self.y, return_counts=True)[1]
-            self.class_lines_ = _class_lines(self.ax_, np.cumsum(sizes)[:-1] - 0.5)
+            self.class_lines_ = _class_lines(self.ax_, sizes)
             _write_names(self.ax_, sizes, self.class_names)
             words = "points, by class"
         else:
             for axis in (self.ax_.xaxis, self.ax_.yaxis):
                 axis.set_major_locator(MaxNLocator("auto", integer=True))
             if self.y is not None:
-                words = "points, from the smallest target to the largest"
+                words = "points, by target"
         self.ax_.set(xlabel=words, ylabel=words)
+        fit_labels(self.ax_, self.colorbar_.ax)
 
     def _names(self, class_names: Any) -> list[str]:
         """Return what to write for each class."""
@@ -185,24 +187,27 @@ def _limits(K: np.ndarray) -> dict[str, float]:
     return {"vmin": 0.0, "vmax": 1.0} if within else {"vmin": K.min(), "vmax": K.max()}
 
 
-def _class_lines(ax: Any, edges: np.ndarray) -> list[Any]:
-    """Draw lines that are seen on any colour: white between black."""
+def _class_lines(ax: Any, sizes: np.ndarray) -> list[Any]:
+    """Draw lines that are seen on any colour, white between black, and hide no class."""
     from matplotlib.patheffects import withStroke
 
-    look = {
-        "color": "white",
-        "linewidth": 0.8,
-        "path_effects": [withStroke(linewidth=2.0, foreground="black")],
-    }
+    width = min(0.8, 0.1 * _points(ax) / len(sizes))
+    outline = withStroke(linewidth=2.5 * width, foreground="black")
+    look = {"color": "white", "linewidth": width, "path_effects": [outline]}
+    edges = np.cumsum(sizes)[:-1] - 0.5
     return [draw(edge, **look) for edge in edges for draw in (ax.axhline, ax.axvline)]
+
+
+def _points(ax: Any) -> float:
+    """Return how long and high the image is, in typographical points."""
+    box = ax.get_window_extent()
+    return float(min(box.width, box.height) * 72 / ax.figure.dpi)
 
 
 def _write_names(ax: Any, sizes: np.ndarray, names: list[str]) -> None:
     """Write the class names beside the middle of each class, or as near as there is room."""
-    box = ax.get_window_extent()
-    points = min(box.width, box.height) * 72 / ax.figure.dpi
     wrapped = [_wrapped(name) for name in names]
-    line = 1.4 * ax.yaxis.get_ticklabels()[0].get_fontsize() / points * sizes.sum()
+    line = 1.4 * ax.yaxis.get_ticklabels()[0].get_fontsize() / _points(ax) * sizes.sum()
     kept, places = _places(sizes, line * np.array([name.count("\n") + 1 for name in wrapped]))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_ticks(places, [wrapped[k] for k in kept])

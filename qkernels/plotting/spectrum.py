@@ -6,13 +6,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from qkernels.alignment import check_kernel_matrix, label_vectors
-from qkernels.plotting.base import KernelDisplay, kernel_matrix, numbers, square_matrix
+from qkernels.diagnostics import spectrum, task_alignment
+from qkernels.diagnostics.validation import rounding
+from qkernels.plotting.base import KernelDisplay, kernel_matrix, numbers
 from qkernels.plotting.style import (
     BLUE,
     VERMILION,
     add_legend,
     figure_and_axes,
+    fit_labels,
     markers,
     plain_ticks,
     styled,
@@ -130,7 +132,7 @@ class SpectrumDisplay(KernelDisplay):
         Parameters
         ----------
         K : array-like of shape (n_points, n_points)
-            A symmetric kernel matrix.
+            A symmetric kernel matrix, positive semidefinite up to rounding.
         y, ax, **kwargs
             As in `from_kernel`.
 
@@ -138,10 +140,8 @@ class SpectrumDisplay(KernelDisplay):
         -------
         SpectrumDisplay
         """
-        K = square_matrix(K)
-        values, vectors = np.linalg.eigh(K * (len(K) / np.trace(K)))
-        power = None if y is None else _cumulative_power(vectors[:, ::-1], K, y)
-        return cls(values[::-1], power).plot(ax, **kwargs)
+        power = None if y is None else task_alignment(K, y).cumulative
+        return cls(spectrum(K).eigenvalues, power).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the eigenvalues, and the cumulative power if there is one.
@@ -162,7 +162,7 @@ class SpectrumDisplay(KernelDisplay):
 
         self.figure_, self.ax_ = figure_and_axes(ax)
         n = len(self.eigenvalues)
-        seen = self.eigenvalues > n * np.finfo(float).eps * self.eigenvalues[0]
+        seen = self.eigenvalues > rounding(self.eigenvalues)
         options = styled(Line2D, kwargs, color=BLUE, label="eigenvalues", **markers(n))
         (self.line_,) = self.ax_.plot(np.arange(1, n + 1)[seen], self.eigenvalues[seen], **options)
         self.ax_.set(
@@ -175,6 +175,7 @@ class SpectrumDisplay(KernelDisplay):
         self.power_line_ = self.power_ax_ = None
         if self.cumulative_power is not None:
             self._plot_power(n)
+        fit_labels(*filter(None, (self.ax_, self.power_ax_)))
         return self
 
     def _plot_power(self, n: int) -> None:
@@ -193,10 +194,3 @@ class SpectrumDisplay(KernelDisplay):
             ylabel="cumulative power of the target (dimensionless)",
         )
         add_legend([self.line_, self.power_line_], self.power_ax_, self.ax_)
-
-
-def _cumulative_power(vectors: np.ndarray, K: np.ndarray, y: Any) -> np.ndarray:
-    """Return the share of the target on the first k eigenvectors, for all k."""
-    _, y = check_kernel_matrix(K, y)
-    power = np.sum((vectors.T @ label_vectors(y, rescale=False)) ** 2, axis=1)
-    return np.minimum(np.cumsum(power) / power.sum(), 1.0)

@@ -5,6 +5,7 @@ What lives here: what the displays share of matplotlib, which is imported inside
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ MARKERS = "osD^vP"
 
 # Of the axes' height: more would leave too little to the data.
 _MOST_LEGEND = 0.6
+# How wide a letter is, in parts of the font's size.
+_LETTER = 0.55
 
 
 def figure_and_axes(ax: Any, **options: Any) -> tuple[Any, Any]:
@@ -53,18 +56,28 @@ def plain_ticks(*axes: Any) -> None:
             axis.set_minor_formatter(NullFormatter())
 
 
+def fit_labels(*axes: Any) -> None:
+    """Break the labels that are longer than their axis into lines."""
+    for ax in axes:
+        box, pixels = ax.get_window_extent(), ax.figure.dpi / 72
+        for label, length in ((ax.xaxis.label, box.width), (ax.yaxis.label, box.height)):
+            width = length / (_LETTER * label.get_fontsize() * pixels)
+            label.set_text(textwrap.fill(label.get_text(), max(10, int(width))))
+
+
 def add_legend(handles: Sequence[Any], ax: Any, *others: Any) -> float:
     """Put a legend inside the axes, above the data, and make room for it there.
 
     `others` are axes in the same place, whose data make room too. Returns the share of the height
     that is left to the data.
     """
-    for columns in (2, 1):
+    room = ax.get_window_extent()
+    for columns, size in ((2, "small"), (1, "small"), (1, "x-small"), (1, "xx-small")):
         legend = ax.legend(
-            handles=handles, loc="upper center", ncols=columns, fontsize="small", framealpha=1.0
+            handles=handles, loc="upper center", ncols=columns, fontsize=size, framealpha=1.0
         )
-        box, room = legend.get_window_extent(), ax.get_window_extent()
-        if box.width < 0.9 * room.width:
+        box = legend.get_window_extent()
+        if box.width < 0.95 * room.width:
             break
     share = min(_MOST_LEGEND, 1.2 * box.height / room.height + 0.05)
     for each in (ax, *others):
