@@ -89,10 +89,11 @@ class _Pair:
     def of(cls, K_classical: Any, K_quantum: Any) -> _Pair:
         values, vectors = eigensystem(K_classical)
         # Its eigenvalues are asked for only to refuse negative ones.
-        if len(eigenvalues(K_quantum)) != len(values):
+        n_quantum = len(eigenvalues(K_quantum))
+        if n_quantum != len(values):
             raise ValueError(
                 "expected kernel matrices of the same points, got "
-                f"{len(values)} and {len(eigenvalues(K_quantum))} rows"
+                f"{len(values)} and {n_quantum} rows"
             )
         return cls(np.maximum(values, rounding(values)), vectors, scaled(K_quantum))
 
@@ -104,6 +105,8 @@ class _Pair:
         return self._norm(self.weights(regularization))
 
     def g_training(self, regularization: float) -> float:
+        if regularization == 0:
+            return 0.0
         return self._norm(regularization / (self.values + regularization))
 
     def weights(self, regularization: float) -> np.ndarray:
@@ -171,8 +174,8 @@ def geometric_difference(
     Warns
     -----
     IllConditionedWarning
-        If g is more than twice of what it is with λ raised by 0.001, a thousandth of K_C's mean
-        eigenvalue: it then comes from tiny eigenvalues of K_C. If no λ above rounding keeps
+        If g is more than twice what it is with λ raised by 0.001, a thousandth of K_C's mean
+        eigenvalue: it then comes from tiny eigenvalues of K_C. Also if no λ above rounding keeps
         g_training at the bound; λ is then at rounding.
 
     References
@@ -192,23 +195,26 @@ def geometric_difference(
         regularization = not_negative(regularization, "regularization")
     pair = _Pair.of(K_classical, K_quantum)
     found = _choose(pair, bound) if regularization is None else regularization
-    g = pair.g(found)
-    if (without := pair.g(found + _TINY)) < g / 2:
+    result = GeometricDifference(pair.g(found), pair.g_training(found), found)
+    without = pair.g(found + _TINY)
+    if regularization is None and result.g_training > bound:
         _warn(
-            f"g = {g:.3g} comes from tiny eigenvalues of K_classical: with a regularization of "
-            f"{found + _TINY:.3g} instead of {found:.3g} it is {without:.3g}"
+            f"no regularization keeps g_training at {bound}: even with {found:.3g}, at rounding, "
+            f"it is {result.g_training:.3g}, as K_quantum reaches where K_classical is zero; "
+            f"with a regularization of {_TINY:.3g} g is {without:.3g} instead of {result.g:.3g}"
         )
-    return GeometricDifference(g, pair.g_training(found), found)
+    elif without < result.g / 2:
+        _warn(
+            f"g = {result.g:.3g} comes from tiny eigenvalues of K_classical: with a "
+            f"regularization of {found + _TINY:.3g} instead of {found:.3g} it is {without:.3g}"
+        )
+    return result
 
 
 def _choose(pair: _Pair, bound: float) -> float:
-    """Return the largest regularization that keeps g_training at the bound."""
+    """Return the largest regularization that keeps g_training at the bound, or one at rounding."""
     low, high = rounding(pair.values), 1.0
-    if (least := pair.g_training(low)) > bound:
-        _warn(
-            f"no regularization keeps g_training at {bound}: even with {low:.3g}, at rounding, it "
-            f"is {least:.3g}, as K_quantum reaches where K_classical is zero"
-        )
+    if pair.g_training(low) > bound:
         return low
     # It ends: the limit is √‖K_Q‖, which is at least 1.
     while pair.g_training(high) <= bound:
@@ -238,7 +244,9 @@ def engineered_labels(
     K_classical, K_quantum : array-like of shape (n_points, n_points)
         As in `geometric_difference`.
     regularization : float, default=None
-        The λ, at least 0; None takes the one that `geometric_difference` would.
+        The λ, at least 0; None takes the one that `geometric_difference` would, and 0.001, a
+        thousandth of the mean eigenvalue, if that is smaller: what lies in tiny eigenvalues neither
+        kernel learns.
 
     Returns
     -------
@@ -266,8 +274,9 @@ def engineered_labels(
     if regularization is not None:
         regularization = not_negative(regularization, "regularization")
     pair = _Pair.of(K_classical, K_quantum)
-    found = _choose(pair, _MAX_TRAINING_ERROR) if regularization is None else regularization
-    weights = pair.weights(found)
+    if regularization is None:
+        regularization = max(_choose(pair, _MAX_TRAINING_ERROR), _TINY)
+    weights = pair.weights(regularization)
     # v = √K_Q U W u of the eigenvector u of the transposed product.
     scores = pair.quantum @ (pair.vectors @ (weights * pair.top(weights)[1]))
     scores *= np.sign(scores[np.abs(scores).argmax()])

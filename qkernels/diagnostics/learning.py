@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solve
+from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import brentq
 from sklearn.utils import check_random_state
 
@@ -120,12 +120,13 @@ def learning_curve(
     squares = np.sum((vectors.T @ columns) ** 2, axis=1)
     theory = [_theory(values, squares, n, regularization) for n in n_train]
     random, K = check_random_state(random_state), scaled(K)
-    orders = [random.permutation(len(K)) for _ in range(repeats)]
-    errors = np.array(
-        [[_error(K, columns, o[:n], o[n:], regularization) for o in orders] for n in n_train]
-    )
-    deviation = errors.std(axis=1, ddof=1) / np.sqrt(repeats)
-    return LearningCurve(n_train, np.array(theory), errors.mean(axis=1), deviation)
+    errors = np.empty((repeats, len(n_train)))
+    for repeat in range(repeats):
+        order = random.permutation(len(K))
+        shuffled = K[np.ix_(order, order)]
+        errors[repeat] = _errors(shuffled, columns[order], n_train, regularization)
+    deviation = errors.std(axis=0, ddof=1) / np.sqrt(repeats)
+    return LearningCurve(n_train, np.array(theory), errors.mean(axis=0), deviation)
 
 
 def _check_sizes(sizes: Any, n_points: int) -> np.ndarray:
@@ -166,11 +167,17 @@ def _effective_regularization(values: np.ndarray, n_train: int, regularization: 
     return float(np.exp(brentq(excess, np.log(regularization), np.log(high) + 1e-9, xtol=1e-13)))
 
 
-def _error(
-    K: np.ndarray, columns: np.ndarray, train: np.ndarray, test: np.ndarray, regularization: float
-) -> float:
-    """Return the mean squared error on test points of a fit to training points."""
-    fitted = K[np.ix_(train, train)] + regularization * np.eye(len(train))
-    weights = solve(fitted, columns[train], assume_a="pos")
-    residuals = columns[test] - K[np.ix_(test, train)] @ weights
-    return float(np.sum(residuals**2) / len(test))
+def _errors(
+    K: np.ndarray, columns: np.ndarray, sizes: np.ndarray, regularization: float
+) -> list[float]:
+    """Return the mean squared errors off the first points, for each number of them."""
+    most = sizes.max()
+    # The factor of the first points is a corner of the factor of all.
+    factor = cholesky(K[:most, :most] + regularization * np.eye(most), lower=True)
+    halfway = solve_triangular(factor, columns[:most], lower=True)
+    found = []
+    for n in sizes:
+        weights = solve_triangular(factor[:n, :n], halfway[:n], lower=True, trans=1)
+        residuals = columns[n:] - K[n:, :n] @ weights
+        found.append(float(np.sum(residuals**2) / len(residuals)))
+    return found

@@ -187,7 +187,8 @@ def task_alignment(K: Any, y: Any) -> TaskAlignment:
     A. Canatar, B. Bordelon and C. Pehlevan, "Spectral bias and task-model alignment explain
     generalization in kernel regression and infinitely wide neural networks", Nature
     Communications 12, 2914 (2021), the cumulative power distribution C(ρ); A. Canatar et al.,
-    "Bandwidth enables generalization in quantum kernel models", arXiv:2206.06686 (2022).
+    "Bandwidth enables generalization in quantum kernel models", Transactions on Machine Learning
+    Research (2023).
 
     Examples
     --------
