@@ -10,6 +10,7 @@ from __future__ import annotations
 from qkernels import (
     alignment,
     datasets,
+    diagnostics,
     evaluators,
     feature_maps,
     hardware,
@@ -19,6 +20,7 @@ from qkernels import (
     psd,
 )
 from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
+from qkernels.evidence import Report, report
 from qkernels.feature_maps import FeatureMap
 from qkernels.features import FidelityFeatures
 from qkernels.gram import GramStore, gram_chunked, gram_matrix
@@ -50,11 +52,13 @@ __all__ = [
     "ProjectedKernel",
     "QuantumKernel",
     "QuantumNystroem",
+    "Report",
     "SamplerEvaluator",
     "StatevectorEvaluator",
     "TrainedKernelEstimator",
     "alignment",
     "datasets",
+    "diagnostics",
     "evaluators",
     "feature_maps",
     "from_json",
@@ -66,6 +70,7 @@ __all__ = [
     "losses",
     "plotting",
     "psd",
+    "report",
     "value_and_vjp",
 ]
 

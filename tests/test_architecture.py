@@ -23,7 +23,9 @@ LAYERS = [
     {"losses"},
     {"gram", "hardware", "training"},
     {"features", "nystroem", "operators"},
+    {"diagnostics"},
     {"datasets", "plotting"},
+    {"evidence"},
     {"cli"},
     {"migration"},
     {"testing", "__init__"},
@@ -155,6 +157,7 @@ def test_what_is_imported_is_declared():
     requirements = [*project["dependencies"], *extras]
     declared = {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
     names = {"sklearn": "scikit-learn", "cirq": "cirq-core", "distributed": "dask"}
+    names["google_crc32c"] = "google-crc32c"
     outside = {i.split(".")[0] for path in FILES for i in imports(path)} - sys.stdlib_module_names
     assert {names.get(name, name) for name in outside - {"qkernels"}} <= declared
 

@@ -5,6 +5,7 @@ What lives here: the readers, and click's types that use them.
 
 from __future__ import annotations
 
+import csv
 import inspect
 import json
 from collections.abc import Callable
@@ -54,6 +55,63 @@ def read_points(path: Path) -> np.ndarray:
     return X
 
 
+def read_table(
+    path: Path, target: str, groups: str | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return features, targets and groups from the named columns of a .csv or .parquet file.
+
+    Raises
+    ------
+    ValueError
+        If the file is of another kind, a column is not there, or a feature is not a number.
+    ImportError
+        If it takes pandas to read it, which is not there.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"expected a .csv or .parquet file with names of columns, got {path}")
+    columns = _csv_columns(path) if path.suffix == ".csv" else _parquet_columns(path)
+    for name in (target, groups):
+        if name is not None and name not in columns:
+            raise ValueError(f"expected a column of {path}, {list(columns)}, got {name!r}")
+    features = [name for name in columns if name not in (target, groups)]
+    X = np.empty((len(columns[target]), len(features)))
+    for k, name in enumerate(features):
+        try:
+            X[:, k] = np.asarray(columns[name], dtype=np.float64)
+        except ValueError as error:
+            raise ValueError(
+                f"expected numbers in the column {name!r} of {path}: {error}"
+            ) from error
+    return X, _typed(columns[target]), None if groups is None else np.asarray(columns[groups])
+
+
+def _csv_columns(path: Path) -> dict[str, Any]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = csv.reader(file)
+    if not rows or any(len(row) != len(header) for row in rows):
+        raise ValueError(
+            f"expected {len(header)} values in each line of {path}, and one line or more"
+        )
+    if len(set(header)) < len(header):
+        raise ValueError(f"expected the columns of {path} to have names of their own, got {header}")
+    return dict(zip(header, zip(*rows, strict=True), strict=True))
+
+
+def _parquet_columns(path: Path) -> dict[str, Any]:
+    table = _parquet(path)
+    return {str(name): table[name].to_numpy() for name in table.columns}
+
+
+def _typed(values: Any) -> np.ndarray:
+    """Return numbers where all of a text column are, integers where those are whole."""
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except ValueError:
+        return np.asarray(values)
+    whole = numbers.astype(np.int64, copy=True)
+    return whole if np.array_equal(whole, numbers) else numbers
+
+
 def _read_csv(path: Path) -> np.ndarray:
     # Some programs begin files with a mark of the encoding.
     with path.open(encoding="utf-8-sig") as file:
@@ -72,11 +130,15 @@ def _is_number(text: str) -> bool:
 
 
 def _read_parquet(path: Path) -> np.ndarray:
+    return _parquet(path).to_numpy()
+
+
+def _parquet(path: Path) -> Any:
     try:
         import pandas
     except ImportError as error:
         raise ImportError(f"{path} takes pandas to read: pip install pandas pyarrow") from error
-    return pandas.read_parquet(path).to_numpy()
+    return pandas.read_parquet(path)
 
 
 def read_kernel(text: str) -> Kernel:

@@ -1,0 +1,83 @@
+"""`Report`: what was found, as a table, as JSON, and as words for a paper."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qkernels.evidence.statistics import Interval
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found about a quantum kernel and its baselines on some data.
+
+    Attributes
+    ----------
+    kernel : str
+        The quantum kernel, as it was given.
+    task, scoring : str
+        What is predicted, and the score: accuracy, or R².
+    n_points, n_features : int
+    protocol : dict
+        Folds, repeats, configurations, seed, groups.
+    scores : dict of str to Interval
+        The score of each family of kernels on test points, with a corrected interval of 95 %.
+    differences : dict of str to Interval
+        The quantum kernel's score less that of each baseline, on the same splits.
+    settings : dict of str to dict
+        The hyperparameters that were best on training points, and how often each was chosen.
+    diagnostics : dict
+        Numbers about the kernel matrices of all points, with those settings.
+    verdict : list of str
+        What all this says, the conclusion first.
+    left_out : dict of str to str
+        Baselines that make no sense here, and why.
+    """
+
+    kernel: str
+    task: str
+    scoring: str
+    n_points: int
+    n_features: int
+    protocol: dict[str, Any]
+    scores: dict[str, Interval]
+    differences: dict[str, Interval]
+    settings: dict[str, dict[str, Any]]
+    diagnostics: dict[str, Any]
+    verdict: list[str]
+    left_out: dict[str, str]
+
+    def __str__(self) -> str:
+        width = max(map(len, self.scores))
+        lines = [f"{'':{width}}  {self.scoring:<22}  quantum less this      best setting"]
+        for name, score in self.scores.items():
+            difference = str(self.differences.get(name, ""))
+            setting = ", ".join(f"{k}={v:.3g}" for k, v in self.settings[name]["best"].items())
+            lines.append(f"{name:{width}}  {score!s:<22}  {difference:<21}  {setting}")
+        lines += ["", *self.verdict]
+        lines += [f"Left out: {name}, {why}." for name, why in self.left_out.items()]
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Return all of it as JSON."""
+        return json.dumps(asdict(self), indent=1, default=float)
+
+    def methods_text(self) -> str:
+        """Return a paragraph on what was done, for the appendix of a paper."""
+        p = self.protocol
+        grouped = ", points of one group in one fold" if p["grouped"] else ""
+        model = (
+            "Support vector machines" if self.task == "classification" else "Kernel ridge models"
+        )
+        return (
+            f"{model} on {self.n_points} points of {self.n_features} features were scored by "
+            f"{self.scoring} in {p['repeats']} times {p['cv']}-fold cross-validation{grouped} "
+            f"(seed {p['seed']}). On each training set the kernel's hyperparameters and the "
+            f"regularisation were chosen by {p['inner_folds']}-fold cross-validation among "
+            f"{p['configurations']} configurations for each kernel: {p['grids']}. All kernels saw "
+            "the same splits. Intervals are corrected resampled t-intervals of 95 % (Nadeau and "
+            "Bengio, 2003). Diagnostics are of kernel matrices of all points at the settings that "
+            "were best on training points on average, scaled to trace N."
+        )

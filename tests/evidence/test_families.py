@@ -1,0 +1,96 @@
+"""The kernels that are compared: equally many configurations, and what they compute."""
+
+import numpy as np
+import pytest
+from sklearn.gaussian_process.kernels import RBF, WhiteKernel
+
+import qkernels as qk
+from qkernels.evidence.families import (
+    BASELINES,
+    baseline_family,
+    check_baselines,
+    quantum_family,
+    unentangled,
+    with_bandwidth,
+)
+
+X = np.random.default_rng(0).uniform(size=(12, 3))
+KERNEL = qk.FidelityKernel(qk.feature_maps.iqp, bandwidth=0.5)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_all_get_as_many_configurations(name):
+    assert quantum_family(KERNEL, X).n_configurations == 35
+    assert baseline_family(name, KERNEL, X).n_configurations == 35
+
+
+def test_the_quantum_kernel_at_a_bandwidth():
+    family = quantum_family(KERNEL, X)
+    K = family.gram({"bandwidth": 0.4})
+    expected = qk.FidelityKernel(qk.feature_maps.iqp, bandwidth=0.2)(X)
+    np.testing.assert_allclose(K, expected, rtol=0, atol=1e-12)
+
+
+def test_every_bandwidth_of_a_composite_kernel_is_scaled():
+    own = qk.ProjectedKernel(qk.feature_maps.zz, bandwidth=[0.1, 0.2, 0.3])
+    kernel = with_bandwidth(KERNEL + own * RBF(2.0), 2.0)
+    assert kernel.k1.bandwidth == 1.0
+    np.testing.assert_allclose(kernel.k2.k1.bandwidth, [0.2, 0.4, 0.6])
+    assert kernel.k2.k2.length_scale == 2.0
+    assert KERNEL.bandwidth == 0.5
+
+
+@pytest.mark.parametrize("name", ["rbf", "linear", "poly"])
+def test_classical_matrices_are_kernels(name):
+    family = baseline_family(name, KERNEL, X)
+    for setting in family.settings:
+        K = family.gram(setting)
+        np.testing.assert_allclose(K, K.T)
+        assert np.linalg.eigvalsh(K).min() > -1e-12
+        assert K.max() < 10
+
+
+def test_without_entanglement_fidelities_are_products():
+    kernel = unentangled(KERNEL, 3)
+    angles = 0.5 * (X[:, None] - X)
+    np.testing.assert_allclose(kernel(X), np.prod(np.cos(angles / 2) ** 2, axis=2), atol=1e-12)
+
+
+def test_trained_parameters_stay_what_they_are():
+    parameters = np.random.default_rng(0).uniform(size=12)
+    kernel = qk.FidelityKernel(
+        qk.feature_maps.hardware_efficient, parameters=parameters, parameter_bounds=(-4, 4)
+    )
+    left = unentangled(kernel, 3)
+    assert left.parameters is None
+    bound = qk.feature_maps.without_entanglement(
+        qk.feature_maps.hardware_efficient(3).bind(parameters)
+    )
+    np.testing.assert_allclose(left(X), qk.FidelityKernel(bound)(X), atol=1e-12)
+
+
+def test_a_composite_kernel_loses_all_entanglement():
+    left = unentangled(KERNEL + WhiteKernel(0.1), 3)
+    np.testing.assert_allclose(left(X), unentangled(KERNEL, 3)(X) + 0.1 * np.eye(12), atol=1e-12)
+
+
+def test_circuits_of_which_nothing_is_left():
+    kernel = qk.ProjectedKernel(qk.feature_maps.heisenberg)
+    assert unentangled(kernel, 3) is None
+    assert baseline_family("unentangled", kernel, X) is None
+
+
+def test_the_grid_in_words():
+    assert baseline_family("rbf", KERNEL, X).grid.startswith("gamma=0.001 or gamma=0.00557 or ")
+    assert baseline_family("linear", KERNEL, X).grid == "35 values of C from 0.001 to 1e+03"
+
+
+@pytest.mark.parametrize("baselines", [[], "svm", ["rbf", "rbf"], ["rbf", "quantum"]])
+def test_baselines_that_are_none(baselines):
+    with pytest.raises(ValueError, match=r"baselines: expected some of \('rbf', 'linear', 'poly'"):
+        check_baselines(baselines)
+
+
+def test_kernels_without_a_bandwidth():
+    with pytest.raises(ValueError, match=r"kernel: expected one with a bandwidth, got RBF"):
+        quantum_family(RBF(1.0), X)

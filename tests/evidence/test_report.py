@@ -1,0 +1,218 @@
+"""The report: what it finds on data of which it is known, its forms, and bad input."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_moons
+from sklearn.gaussian_process.kernels import RBF
+
+import qkernels as qk
+from qkernels.evidence import Interval
+from qkernels.evidence.verdict import verdict
+
+X, Y = make_moons(60, noise=0.2, random_state=0)
+KERNEL = qk.FidelityKernel(qk.feature_maps.iqp)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    result = qk.report(KERNEL, X, Y, cv=3, repeats=2, random_state=0, out=path, verbose=0)
+    return result, path.read_text()
+
+
+def test_what_is_in_it(found):
+    result, _ = found
+    assert list(result.scores) == ["quantum", "rbf", "linear", "poly", "unentangled"]
+    assert list(result.differences) == ["rbf", "linear", "poly", "unentangled"]
+    assert (result.task, result.scoring, result.n_points, result.n_features) == (
+        "classification",
+        "accuracy",
+        60,
+        2,
+    )
+    for name, score in result.scores.items():
+        assert 0.5 < score.mean <= 1
+        assert sum(result.settings[name]["chosen"]) == 6
+    for name, difference in result.differences.items():
+        expected = result.scores["quantum"].mean - result.scores[name].mean
+        assert difference.mean == pytest.approx(expected)
+
+
+def test_moons_are_no_advantage(found):
+    assert found[0].verdict[0].startswith("No evidence of an advantage")
+
+
+def test_the_same_seed_gives_the_same_report(found):
+    again = qk.report(KERNEL, X, Y, cv=3, repeats=2, random_state=0, verbose=0)
+    assert again == found[0]
+
+
+def test_json(found):
+    values = json.loads(found[0].to_json())
+    assert values["scores"]["quantum"] == pytest.approx(list(found[0].scores["quantum"]))
+    assert values["verdict"] == found[0].verdict
+
+
+def test_the_methods_say_what_was_done(found):
+    text = found[0].methods_text()
+    for part in ("60 points of 2 features", "2 times 3-fold", "35 configurations", "Nadeau"):
+        assert part in text
+    assert f"seed {found[0].protocol['seed']}" in text
+
+
+class Links(HTMLParser):
+    """Collects what a page would load."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        self.found += [value for key, value in attributes if key in ("src", "href")]
+
+
+def test_the_page_needs_no_network(found):
+    result, page = found
+    links = Links()
+    links.feed(page)
+    assert len(links.found) == 6
+    for link in links.found:
+        assert link.startswith("data:image/png;base64,")
+        assert base64.b64decode(link.split(",")[1]).startswith(b"\x89PNG")
+    for sentence in result.verdict:
+        assert sentence.split(":")[0] in page
+    assert not re.search(r"https?://|@import|url\(", page)
+
+
+def test_names_are_escaped(tmp_path):
+    y = np.where(Y == 1, "<b>", "a&b")
+    path = tmp_path / "page.html"
+    qk.report(KERNEL, X, y, cv=2, repeats=1, baselines=["linear"], out=path, verbose=0)
+    assert "<b>" not in path.read_text()
+
+
+def test_it_prints_unless_it_is_told_not_to(capsys):
+    options = {"cv": 2, "repeats": 1, "baselines": ["linear"], "random_state": 0}
+    result = qk.report(KERNEL, X, Y, **options)
+    printed = capsys.readouterr()
+    assert printed.out == f"{result}\n"
+    assert "split" in printed.err
+    qk.report(KERNEL, X, Y, **options, verbose=0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_labels_that_a_quantum_kernel_has_made():
+    """Of circuits with a short scale, whose labels no smooth kernel learns."""
+    X, y = qk.datasets.ad_hoc(120, random_state=0)
+    result = qk.report(
+        qk.FidelityKernel(qk.feature_maps.zz), X, y, repeats=1, random_state=0, verbose=0
+    )
+    assert result.verdict[0].startswith("The quantum kernel is better than every classical")
+    assert all(d.low > 0 and d.mean > 0.2 for d in result.differences.values())
+    assert "Entanglement helps" in result.verdict[1]
+
+
+def test_numbers_are_predicted_too():
+    y = np.sin(3 * X[:, 0]) + 0.05 * X[:, 1]
+    result = qk.report(KERNEL, X, y, cv=3, repeats=1, baselines=["rbf"], verbose=0)
+    assert (result.task, result.scoring) == ("regression", "r2")
+    assert result.scores["rbf"].mean > 0.9
+
+
+def test_circuits_of_which_nothing_is_left_are_left_out():
+    kernel = qk.ProjectedKernel(qk.feature_maps.heisenberg)
+    names = ["linear", "unentangled"]
+    result = qk.report(kernel, X, Y, cv=2, repeats=1, baselines=names, verbose=0)
+    assert "unentangled" not in result.scores
+    assert "Left out: unentangled, as all features are in gates on several qubits." in str(result)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"baselines": ["svm"]}, ValueError, "baselines: expected some of"),
+        ({"cv": 1}, ValueError, "expected cv to be an integer of at least 2, got 1"),
+        ({"repeats": 0}, ValueError, "expected repeats to be an integer of at least 1, got 0"),
+        ({"y": Y[:9]}, ValueError, "y: expected a value for each of 60 points, got 9"),
+        ({"groups": [1, 2]}, ValueError, "groups: expected a value for each of 60 points, got 2"),
+        ({"y": np.zeros(60)}, ValueError, "y: expected two values or more"),
+        ({"out": "nowhere/page.html"}, FileNotFoundError, "out: expected the folder of nowhere"),
+        ({"kernel": RBF(1.0)}, ValueError, "kernel: expected one with a bandwidth"),
+        ({"kernel": "zz"}, TypeError, "kernel: expected a kernel that returns one matrix"),
+        ({"X": [[np.nan]] * 60}, ValueError, "contains NaN"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(options, error, message, monkeypatch):
+    def never(*arguments, **options):
+        raise AssertionError("work was begun")
+
+    monkeypatch.setattr("qkernels.evidence.reports.nested_scores", never)
+    arguments = {"kernel": KERNEL, "X": X, "y": Y} | options
+    with pytest.raises(error, match=message):
+        qk.report(**arguments)
+
+
+def test_kernels_that_are_measured_are_refused():
+    kernel = qk.FidelityKernel(qk.feature_maps.zz, evaluator=qk.SamplerEvaluator(cirq_sampler()))
+    with pytest.raises(ValueError, match="expected a kernel that is simulated, as its bandwidth"):
+        qk.report(kernel, X, Y)
+
+
+def cirq_sampler():
+    import cirq
+
+    return cirq.Simulator(seed=0)
+
+
+# -- The words
+
+NUMBERS = {
+    "root_n": 10.0,
+    "likeness": {"rbf": 0.5, "polynomial": 0.4},
+    "concentration": {"repetitions_for_spread": 123.0},
+    "geometric_difference": {"g": 9.0, "g_regularized": 8.0},
+}
+
+
+def words(quantum, rbf, difference, diagnostics=NUMBERS, **more):
+    scores = {"quantum": Interval(quantum, 0, 1), "rbf": Interval(rbf, 0, 1)}
+    scores |= {name: Interval(0.5, 0, 1) for name in more}
+    differences = {"rbf": Interval(quantum - rbf, *difference)} | more
+    return verdict(scores, differences, diagnostics, "accuracy")
+
+
+def test_conclusions():
+    assert "may well be chance" in words(0.9, 0.85, (-0.02, 0.12))[0]
+    assert "the best classical kernel is better" in words(0.8, 0.9, (-0.15, -0.05))[0]
+    assert words(0.9, 0.8, (0.05, 0.15))[0].startswith("The quantum kernel is better than every")
+    assert (
+        "but not than all of them"
+        in words(0.9, 0.8, (0.05, 0.15), linear=Interval(0.2, -0.1, 0.5))[0]
+    )
+
+
+def test_entanglement():
+    assert (
+        "does as well within the error"
+        in words(0.9, 0.9, (-0.1, 0.1), unentangled=Interval(0.0, -0.1, 0.1))[1]
+    )
+    better, worse = Interval(0.2, 0.1, 0.3), Interval(-0.2, -0.3, -0.1)
+    assert "Entanglement helps" in words(0.9, 0.9, (-0.1, 0.1), unentangled=better)[1]
+    assert "Entanglement hurts" in words(0.9, 0.9, (-0.1, 0.1), unentangled=worse)[1]
+
+
+def test_remarks():
+    text = " ".join(words(0.9, 0.9, (-0.1, 0.1)))
+    assert "differs from the classical one" in text
+    assert "123 repetitions" in text
+    assert "nearly a classical one" not in text
+    alike = NUMBERS | {"likeness": {"rbf": 0.97, "polynomial": 0.99}}
+    near = alike | {"geometric_difference": {"g": 50.0, "g_regularized": 2.0}}
+    text = " ".join(words(0.9, 0.9, (-0.1, 0.1), near))
+    assert "centred alignment with a polynomial kernel is 0.990" in text
+    assert "no labels can make it much better" in text
