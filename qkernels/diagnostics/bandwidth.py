@@ -74,7 +74,8 @@ def bandwidth_path(
         Its own bandwidth is not looked at.
     X : array-like of shape (n_points, n_features)
     y : array-like of shape (n_points,)
-        Classes of at least 2 cv points each, or real targets that are not all integers.
+        Classes, of max(cv, 6) points or more each; or max(2 cv, 12) real targets or more, that are
+        not all integers.
     bandwidths : array-like of shape (n_bandwidths,), default=None
         Positive; None is 13 from 0.01 to 3, in equal ratios.
     cv : int, default=5
@@ -145,21 +146,21 @@ def _check_points(X: Any, y: Any, cv: int) -> tuple[np.ndarray, np.ndarray]:
     if len(y) != len(X):
         raise ValueError(f"expected as many targets as points ({len(X)}), got {len(y)}")
     if is_regression(y):
-        _check_count(len(y), cv, "points")
+        # R² is of two points or more, in inner folds too.
+        _check_count(len(y), max(2 * cv, 4 * _INNER_FOLDS), "points")
     else:
         classes, counts = np.unique(y, return_counts=True)
         if len(classes) < 2:
             raise ValueError(f"expected at least two classes, got {classes.tolist()}")
-        _check_count(counts.min(), cv, "points of each class")
+        _check_count(counts.min(), max(cv, 2 * _INNER_FOLDS), "points of each class")
     if not np.ptp(X, axis=0).any():
         raise ValueError("expected points that differ, got equal ones")
     return X, y
 
 
-def _check_count(count: int, cv: int, what: str) -> None:
-    # Inner folds too need a point of each class.
-    if count < max(2 * cv, 2 * _INNER_FOLDS):
-        raise ValueError(f"expected at least {max(2 * cv, 2 * _INNER_FOLDS)} {what}, got {count}")
+def _check_count(count: int, least: int, what: str) -> None:
+    if count < least:
+        raise ValueError(f"expected at least {least} {what}, got {count}")
 
 
 def _check_bandwidths(bandwidths: Any) -> np.ndarray:
