@@ -20,8 +20,8 @@ from qkernels.plotting.style import (
     styled,
 )
 
-# From top to bottom, in parts of the axes: three panels and what is left free between them.
-_PANELS = ((0.0, 0.69, 1.0, 0.31), (0.0, 0.345, 1.0, 0.31), (0.0, 0.0, 1.0, 0.31))
+# From top to bottom, in parts of the axes, with some room for labels of two lines.
+_PANELS = ((0.05, 0.69, 0.95, 0.31), (0.05, 0.345, 0.95, 0.31), (0.05, 0.0, 0.95, 0.31))
 
 
 class BandwidthDisplay:
@@ -223,7 +223,7 @@ def _panels(ax: Any) -> np.ndarray:
     for place in reversed(_PANELS):
         panels.insert(0, ax.inset_axes(place, sharex=panels[-1] if panels else None))
     # All labels at one distance, whatever the tick labels need.
-    left = ScaledTranslation(-3.3 * rcParams["font.size"] / 72, 0, ax.figure.dpi_scale_trans)
+    left = ScaledTranslation(-4 * rcParams["font.size"] / 72, 0, ax.figure.dpi_scale_trans)
     for panel in panels:
         panel.yaxis.set_label_coords(0, 0.5, transform=panel.transAxes + left)
         panel.set_xscale("log")

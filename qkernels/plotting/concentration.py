@@ -247,6 +247,9 @@ def _n_qubits(kernel: Any, X: Any) -> int | None:
 def _edges(values: np.ndarray, scale: str) -> np.ndarray:
     """Return the edges of the bars, which are of equal width on the axis."""
     n_bars = int(np.clip(np.sqrt(len(values)), 10, 60))
-    if scale == "log":
-        return np.asarray(10 ** np.histogram_bin_edges(np.log10(values), n_bars))
-    return np.histogram_bin_edges(values, n_bars)
+    if scale == "linear":
+        return np.histogram_bin_edges(values, n_bars)
+    edges = 10 ** np.histogram_bin_edges(np.log10(values), n_bars)
+    # Rounding must not put an end outside.
+    edges[[0, -1]] = min(edges[0], values.min()), max(edges[-1], values.max())
+    return np.asarray(edges)

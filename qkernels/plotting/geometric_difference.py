@@ -102,7 +102,7 @@ class GeometricDifferenceDisplay(KernelDisplay):
         self.g = _rows(g, "g", len(self.regularizations))
         self.g_training = _rows(g_training, "g_training", len(self.regularizations))
         self.names = None if names is None else [str(name) for name in names]
-        n_names = len(self.names) if self.names else 1
+        n_names = 1 if self.names is None else len(self.names)
         if not len(self.g) == len(self.g_training) == n_names:
             raise ValueError(
                 "expected a row of g, a row of g_training and a name for each kernel, got "
@@ -136,7 +136,7 @@ class GeometricDifferenceDisplay(KernelDisplay):
             What they are compared with; None is an RBF kernel with the γ of scikit-learn's
             `SVC(gamma="scale")`, 1 / (n_features Var X). A tuned one says more.
         regularizations : array-like of shape (n_regularizations,), default=None
-            Positive; None is 15 from 10⁻⁶ to 10, in equal ratios.
+            Positive; None is the powers of ten from 10⁻¹² to 1.
         max_training_error : float, default=0.045
             The threshold of g_training, between 0 and 1.
         ax : matplotlib.axes.Axes, default=None
@@ -158,7 +158,7 @@ class GeometricDifferenceDisplay(KernelDisplay):
         >>> kernels = {f"bandwidth {b}": qk.FidelityKernel(zz, bandwidth=b) for b in (0.1, 1.0)}
         >>> display = qk.plotting.GeometricDifferenceDisplay.from_kernel(kernels, X)
         >>> display.g.shape, display.names
-        ((2, 15), ['bandwidth 0.1', 'bandwidth 1.0'])
+        ((2, 13), ['bandwidth 0.1', 'bandwidth 1.0'])
         """
         if classical is None:
             classical = _rbf(check_data(X, owner=cls.__name__))
@@ -202,7 +202,7 @@ class GeometricDifferenceDisplay(KernelDisplay):
         -------
         GeometricDifferenceDisplay
         """
-        grid = np.geomspace(1e-6, 10, 15) if regularizations is None else regularizations
+        grid = 10.0 ** np.arange(-12, 1) if regularizations is None else regularizations
         grid = positive(grid, "regularizations")
         named = isinstance(K_quantum, Mapping)
         matrices = list(K_quantum.values()) if named else [K_quantum]
@@ -237,7 +237,7 @@ class GeometricDifferenceDisplay(KernelDisplay):
             self.max_training_error,
             color=GREY,
             linestyle=":",
-            label=f"threshold of $g_{{training}}$: {self.max_training_error:.3g}",
+            label=f"threshold of $g_\\mathrm{{training}}$: {self.max_training_error:.3g}",
         )
         root = float(np.sqrt(self.n_points))
         self.reference_line_ = self.ax_.axhline(
@@ -278,7 +278,7 @@ class GeometricDifferenceDisplay(KernelDisplay):
         ]
         styles = [
             Line2D([], [], color="black", linestyle=line.get_linestyle(), label=label)
-            for line, label in zip(self.lines_[0], ("$g$", "$g_{training}$"), strict=True)
+            for line, label in zip(self.lines_[0], ("$g$", r"$g_\mathrm{training}$"), strict=True)
         ]
         return [*kernels, *styles, self.threshold_line_, self.reference_line_]
 

@@ -231,5 +231,6 @@ def _places(sizes: np.ndarray, heights: np.ndarray) -> tuple[np.ndarray, np.ndar
     middles, heights = middles[kept], heights[kept]
     steps = np.cumsum(heights) - heights / 2
     pushed_up = np.maximum.accumulate(middles - steps)
-    # The last may have left the matrix; what pushes it back pushes those before it.
-    return kept, np.minimum(pushed_up, n_points - 0.5 - heights.sum()) + steps
+    # What pushes the last name back to the matrix pushes those before it.
+    last = max(n_points - 0.5 - heights.sum(), middles[-1] - steps[-1])
+    return kept, np.minimum(pushed_up, last) + steps

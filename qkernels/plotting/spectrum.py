@@ -24,8 +24,8 @@ from qkernels.plotting.style import (
 class SpectrumDisplay(KernelDisplay):
     """The eigenvalues of a kernel matrix, and the cumulative power of the target on their vectors.
 
-    Both axes of the eigenvalues are logarithmic. Those that are zero to rounding,
-    λ_k <= N ε λ_1 with ε = 2⁻⁵², are not drawn.
+    Both axes of the eigenvalues are logarithmic. Those that are not above rounding, N ε λ_1 with
+    ε = 2⁻⁵², are not drawn.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class SpectrumDisplay(KernelDisplay):
     Raises
     ------
     ValueError
-        If the eigenvalues are not finite numbers that descend to some that are not negative but
-        for rounding, or the power is not as long, or not from 0 to 1.
+        If the eigenvalues are not finite numbers that descend from a positive one, or the power is
+        not as long, or not from 0 to 1.
 
     References
     ----------

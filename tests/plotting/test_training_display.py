@@ -1,9 +1,8 @@
-"""`qkernels.plotting`: what is in the picture, where it is drawn, and what is refused."""
+"""`TrainingDisplay`: what is in the picture, where it is drawn, and what is refused."""
 
 import ast
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -12,14 +11,6 @@ from sklearn.exceptions import NotFittedError
 import qkernels as qk
 from qkernels import losses
 from qkernels.plotting import TrainingDisplay
-
-matplotlib.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def trainer(**options):
