@@ -87,11 +87,11 @@ def read_table(
 
 def _csv_columns(path: Path) -> dict[str, Any]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        header, *rows = csv.reader(file)
-    if not rows or any(len(row) != len(header) for row in rows):
-        raise ValueError(
-            f"expected {len(header)} values in each line of {path}, and one line or more"
-        )
+        header, *rows = [*csv.reader(file)] or [[]]
+    if not rows:
+        raise ValueError(f"expected a line of names and one line or more in {path}")
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError(f"expected {len(header)} values in each line of {path}")
     if len(set(header)) < len(header):
         raise ValueError(f"expected the columns of {path} to have names of their own, got {header}")
     return dict(zip(header, zip(*rows, strict=True), strict=True))

@@ -55,10 +55,12 @@ class Family:
     @property
     def grid(self) -> str:
         """The configurations in words."""
-        values = [", ".join(f"{k}={v:.3g}" for k, v in s.items()) for s in self.settings]
         C = self.regularizations
-        own = f"{' or '.join(values)}, each with " if any(values) else ""
-        return f"{own}{len(C)} values of C from {C[0]:.3g} to {C[-1]:.3g}"
+        words = f"{len(C)} values of C from {C[0]:.3g} to {C[-1]:.3g}"
+        if not (names := ", ".join(self.settings[0])):
+            return words
+        rows = ("/".join(f"{value:.3g}" for value in s.values()) for s in self.settings)
+        return f"{names.replace(', ', '/')} of {', '.join(rows)}, each with {words}"
 
     @property
     def n_configurations(self) -> int:

@@ -39,6 +39,7 @@ def diagnose(
     K = matrices["quantum"]
     found: dict[str, Any] = {
         "root_n": float(np.sqrt(len(K))),
+        "at_the_edge": [n for n, family in families.items() if _at_the_edge(family, settings[n])],
         "concentration": _concentration(K),
         "likeness": asdict(diagnostics.classical_similarity(K, X)),
     }
@@ -53,6 +54,14 @@ def diagnose(
 def best_matrix(family: Family, settings: Mapping[str, Any]) -> np.ndarray:
     """Return a family's kernel matrix at its best setting."""
     return family.gram({k: v for k, v in settings["best"].items() if k != "C"})
+
+
+def _at_the_edge(family: Family, settings: Mapping[str, Any]) -> bool:
+    """Tell whether the best of one hyperparameter is its least or its greatest."""
+    if len(family.settings[0]) != 1:
+        return False
+    ((name, values),) = ((k, [s[k] for s in family.settings]) for k in family.settings[0])
+    return settings["best"][name] in (min(values), max(values))
 
 
 def _nearest(K: np.ndarray, classical: Iterable[Family]) -> dict[str, Any] | None:

@@ -80,6 +80,11 @@ def _entanglement(difference: Interval, scoring: str) -> str:
 def _remarks(found: Mapping[str, Any]) -> list[str]:
     """Return what the diagnostics add."""
     remarks = []
+    if edge := found["at_the_edge"]:
+        remarks.append(
+            f"Of {', '.join(edge)} the best setting is at the edge of what was tried: scale the "
+            "data or the bandwidth, and look again."
+        )
     alike = {name: found["likeness"][name] for name in ("rbf", "polynomial")}
     best = max(alike, key=lambda name: alike[name])
     if alike[best] >= _ALIKE:

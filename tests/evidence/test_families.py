@@ -81,7 +81,10 @@ def test_circuits_of_which_nothing_is_left():
 
 
 def test_the_grid_in_words():
-    assert baseline_family("rbf", KERNEL, X).grid.startswith("gamma=0.001 or gamma=0.00557 or ")
+    C = "each with 5 values of C from 0.1 to 1e+03"
+    expected = f"bandwidth of 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, {C}"
+    assert quantum_family(KERNEL, X).grid == expected
+    assert baseline_family("poly", KERNEL, X).grid.startswith("degree/gamma of 2/0.1, 2/1, ")
     assert baseline_family("linear", KERNEL, X).grid == "35 values of C from 0.001 to 1e+03"
 
 

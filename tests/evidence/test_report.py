@@ -173,6 +173,7 @@ def cirq_sampler():
 
 NUMBERS = {
     "root_n": 10.0,
+    "at_the_edge": [],
     "likeness": {"rbf": 0.5, "polynomial": 0.4},
     "concentration": {"repetitions_for_spread": 123.0},
     "geometric_difference": {"g": 9.0, "g_regularized": 8.0},
@@ -211,6 +212,9 @@ def test_remarks():
     assert "differs from the classical one" in text
     assert "123 repetitions" in text
     assert "nearly a classical one" not in text
+    assert "edge" not in text
+    edge = NUMBERS | {"at_the_edge": ["quantum", "rbf"]}
+    assert "Of quantum, rbf the best setting is at the edge" in words(0.9, 0.9, (-1, 1), edge)[1]
     alike = NUMBERS | {"likeness": {"rbf": 0.97, "polynomial": 0.99}}
     near = alike | {"geometric_difference": {"g": 50.0, "g_regularized": 2.0}}
     text = " ".join(words(0.9, 0.9, (-0.1, 0.1), near))
