@@ -181,7 +181,7 @@ def geometric_difference(
     References
     ----------
     H.-Y. Huang et al., "Power of data in quantum machine learning", Nature Communications 12,
-    2631 (2021), equation 5, and the supplementary information for the regularized forms.
+    2631 (2021), arXiv:2011.01938, equation F9.
 
     Examples
     --------
@@ -313,7 +313,7 @@ def model_complexity(K: Any, y: Any, *, regularization: float) -> ModelComplexit
     References
     ----------
     H.-Y. Huang et al., "Power of data in quantum machine learning", Nature Communications 12,
-    2631 (2021), equation 4, and the supplementary information for the regularized form.
+    2631 (2021), arXiv:2011.01938, equation F1.
 
     Examples
     --------

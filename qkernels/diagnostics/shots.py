@@ -6,6 +6,7 @@ variance k(1-k)/S at S repetitions. Noise of a device comes on top and is not co
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
@@ -85,6 +86,10 @@ def decision_repetitions(
     probability c where z_c standard errors fit into |f|, z_c the quantile of a normal
     distribution, so a point needs S = z_c² Σ_i a_i² k_i(1-k_i)/f².
 
+    Of more than two classes each pair votes. The vote stands if no pair changes sign, or, where a
+    class wins against all others, if none of its own does; z is then that of 1 - (1-c)/m for m such
+    pairs, which is on the safe side.
+
     The rule takes the classifier as it is. Not covered: noise of the kernel values it was trained
     on, noise of the device, points with so few expected counts that they are not normal, and
     whether the decision is right.
@@ -92,7 +97,7 @@ def decision_repetitions(
     Parameters
     ----------
     classifier : sklearn.svm.SVC or NuSVC
-        Fitted, with two classes; of kernel "precomputed" or a quantum kernel.
+        Fitted, without `break_ties`; of kernel "precomputed" or a quantum kernel.
     K : array-like of shape (n_new_points, n_training_points)
         Exact, or well estimated, kernel values from 0 to 1 of new points with all training points.
     confidence : float, default=0.95
@@ -109,7 +114,7 @@ def decision_repetitions(
     Raises
     ------
     ValueError
-        If there are more than two classes, a number is out of range, or K is not of such a shape.
+        If a number is out of range, K is not of such a shape, or `break_ties` is on.
     TypeError
         If the classifier is none of these.
     sklearn.exceptions.NotFittedError
@@ -129,30 +134,56 @@ def decision_repetitions(
         raise ValueError(f"expected confidence to be above 0.5, got {confidence!r}")
     if not 0 < real(share, "share") <= 1:
         raise ValueError(f"expected share to be above 0 and at most 1, got {share!r}")
-    weights, values = _support(classifier, K)
-    decisions = values @ weights + classifier.intercept_[0]
+    values = _support_values(classifier, K)
+    weights, pairs = _pairs(classifier)
+    decisions = values @ weights + classifier.intercept_
+    needed = np.full(decisions.shape, np.inf)
     variances = (values * (1 - values)) @ weights**2
-    needed = np.full(len(values), np.inf)
     np.divide(variances, decisions**2, out=needed, where=decisions != 0)
+    decisive = _decisive(decisions, pairs)
+    doubts = (1 - probability) / decisive.sum(axis=1)
+    costs = normal.isf(doubts) ** 2 * np.where(decisive, needed, 0).max(axis=1)
     # The order statistic, not an interpolation: that many points have to be served.
-    rank = int(np.ceil(share * len(needed) - 1e-9)) - 1
-    return float(normal.ppf(probability) ** 2 * np.sort(needed)[rank])
+    rank = int(np.ceil(share * len(costs) - 1e-9)) - 1
+    return float(np.sort(costs)[rank])
 
 
-def _support(classifier: Any, K: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights of the support vectors, and the new points' kernel values with them."""
+def _support_values(classifier: Any, K: Any) -> np.ndarray:
+    """Return the new points' kernel values with the support vectors."""
     if not isinstance(classifier, SVC | NuSVC):
         raise TypeError(f"expected a fitted SVC or NuSVC, got {type(classifier).__name__}")
     check_is_fitted(classifier)
-    if len(classifier.classes_) != 2:
-        raise ValueError(
-            f"expected a classifier of two classes, got {len(classifier.classes_)}: ask for each "
-            "pair of classes"
-        )
+    if classifier.break_ties:
+        raise ValueError("expected a classifier that goes by votes, got one of break_ties=True")
     K = check_data(K, owner="decision_repetitions", name="K")
     if K.shape[1] != classifier.shape_fit_[0]:
         raise ValueError(
             f"expected kernel values with the {classifier.shape_fit_[0]} training points, got "
             f"shape {K.shape}"
         )
-    return classifier.dual_coef_[0], probabilities(K[:, classifier.support_])
+    return probabilities(K[:, classifier.support_])
+
+
+def _pairs(classifier: Any) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Return the weights of support vectors, a column for each pair of classes, and the pairs."""
+    n_classes = len(classifier.classes_)
+    owner = np.repeat(np.arange(n_classes), classifier.n_support_)
+    pairs = list(combinations(range(n_classes), 2))
+    # A class has its weights against the others in the rows of dual_coef_, itself left out.
+    rows = [np.where(owner == i, j - 1, i) for i, j in pairs]
+    weights = [
+        np.where((owner == i) | (owner == j), classifier.dual_coef_[row, np.arange(len(owner))], 0)
+        for row, (i, j) in zip(rows, pairs, strict=True)
+    ]
+    return np.column_stack(weights), pairs
+
+
+def _decisive(decisions: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
+    """Return which pairs of classes a point's class hangs on."""
+    first, second = np.transpose(pairs)
+    winners = np.where(decisions > 0, first, second)
+    n_classes = second.max() + 1
+    votes = np.sum(winners[:, :, np.newaxis] == np.arange(n_classes), axis=1)
+    best = votes.argmax(axis=1)[:, np.newaxis]
+    unbeaten = votes.max(axis=1, keepdims=True) == n_classes - 1
+    return ~unbeaten | (first == best) | (second == best)

@@ -109,7 +109,7 @@ def approximate_dimension(K: Any) -> float:
     References
     ----------
     H.-Y. Huang et al., "Power of data in quantum machine learning", Nature Communications 12,
-    2631 (2021), caption of figure 4.
+    2631 (2021), supplementary equation S111.
 
     Examples
     --------

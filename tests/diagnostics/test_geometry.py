@@ -46,7 +46,7 @@ def test_geometric_difference_is_that_of_dense_square_roots(K, other, regulariza
     assert found.regularization == regularization
 
 
-def test_without_regularization_it_is_huangs_equation_five(K, other):
+def test_without_regularization_it_is_that_of_an_inverse(K, other):
     root = np.real(sqrtm(scaled(other)))
     expected = np.sqrt(np.linalg.norm(root @ np.linalg.inv(scaled(K)) @ root, 2))
     assert geometric_difference(K, other, regularization=0).g == pytest.approx(expected, rel=1e-9)

@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.svm import SVC, SVR, NuSVC
 
 import qkernels as qk
+from qkernels import diagnostics
 from qkernels.diagnostics import decision_repetitions, required_repetitions
 
 
@@ -146,6 +147,45 @@ def test_a_quantum_kernel_inside_the_classifier_is_the_same():
     assert decision_repetitions(inside, K) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.fixture
+def many():
+    """Return a classifier of four classes that overlap, and kernel values of new points."""
+    random = np.random.default_rng(6)
+    y = np.arange(80) % 4
+    X = random.normal(size=(80, 2)) * 0.5 + np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[y]
+    kernel = qk.FidelityKernel(qk.feature_maps.angle)
+    classifier = SVC(kernel="precomputed", decision_function_shape="ovo").fit(
+        kernel(X[:60]), np.array(["d", "b", "a", "c"])[y[:60]]
+    )
+    return classifier, kernel(X[60:], X[:60])
+
+
+def test_weights_of_pairs_are_those_of_the_decision_function(many):
+    classifier, K = many
+    weights, pairs = diagnostics.shots._pairs(classifier)
+    assert pairs == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    found = K[:, classifier.support_] @ weights + classifier.intercept_
+    np.testing.assert_allclose(found, classifier.decision_function(K), atol=1e-12)
+
+
+def test_pairs_that_a_vote_hangs_on():
+    # 0 beats 1 and 2, then 0 beats 1 beats 2 beats 0.
+    decisions = np.array([[1.0, 1.0, -1.0], [1.0, -1.0, 1.0]])
+    found = diagnostics.shots._decisive(decisions, [(0, 1), (0, 2), (1, 2)])
+    assert found.tolist() == [[True, True, False], [True, True, True]]
+
+
+def test_each_vote_is_kept_at_least_as_often_as_asked(many):
+    classifier, K = many
+    needed = [decision_repetitions(classifier, row, confidence=0.8) for row in K[:, np.newaxis]]
+    usual = [i for i, n in enumerate(needed) if 20 < n < 1e6]
+    assert len(usual) >= 5
+    for i in usual:
+        found = kept(classifier, K[[i]], int(np.ceil(needed[i])), trials=1000)[0]
+        # One pair of the three is the closest, so the union bound gives away little.
+        assert 0.8 - 0.03 < found < 0.99
+
+
 def test_points_on_the_boundary_are_never_decided():
     classifier = SVC(kernel="precomputed").fit(np.eye(2), [0, 1])
     assert decision_repetitions(classifier, [[0.5, 0.5]]) == np.inf
@@ -175,6 +215,6 @@ def test_classifiers_that_are_refused():
         decision_repetitions(SVR(), np.eye(2))
     with pytest.raises(NotFittedError):
         decision_repetitions(NuSVC(), np.eye(2))
-    three = SVC(kernel="precomputed").fit(np.eye(3), [0, 1, 2])
-    with pytest.raises(ValueError, match="expected a classifier of two classes, got 3"):
-        decision_repetitions(three, np.eye(3))
+    ties = SVC(kernel="precomputed", break_ties=True).fit(np.eye(2), [0, 1])
+    with pytest.raises(ValueError, match="expected a classifier that goes by votes, got one of"):
+        decision_repetitions(ties, np.eye(2))
