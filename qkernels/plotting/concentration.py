@@ -184,6 +184,7 @@ class ConcentrationDisplay(KernelDisplay):
             xlabel=f"kernel value of two points (dimensionless, {self.scale_} scale)",
             ylabel="number of pairs",
         )
+        self.ax_.ticklabel_format(axis="y", scilimits=(-4, 4))
         self._plot_marks()
         return self
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from qkernels.alignment import check_kernel_matrix, is_regression
 from qkernels.plotting.base import KernelDisplay, kernel_matrix
-from qkernels.plotting.style import figure_and_axes, fit_labels, styled
+from qkernels.plotting.style import LETTER, figure_and_axes, fit_labels, styled
 from qkernels.psd.spectrum import symmetric
 
 _NAME_WIDTH = 16
@@ -206,13 +206,14 @@ def _points(ax: Any) -> float:
 
 def _write_names(ax: Any, sizes: np.ndarray, names: list[str]) -> None:
     """Write the class names beside the middle of each class, or as near as there is room."""
-    wrapped = [_wrapped(name) for name in names]
-    line = 1.4 * ax.yaxis.get_ticklabels()[0].get_fontsize() / _points(ax) * sizes.sum()
-    kept, places = _places(sizes, line * np.array([name.count("\n") + 1 for name in wrapped]))
+    wrapped = np.array([_wrapped(name) for name in names])
+    letter = ax.yaxis.get_ticklabels()[0].get_fontsize() / _points(ax) * sizes.sum()
+    kept, places = _places(sizes, 1.4 * letter * np.char.count(wrapped, "\n") + 1.4 * letter)
+    widths = LETTER * letter * np.array([max(map(len, wrapped[k].split("\n"))) for k in kept])
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_ticks(places, [wrapped[k] for k in kept])
+        axis.set_ticks(places, wrapped[kept])
         axis.set_tick_params(length=0)
-    if max(len(name) for name in wrapped) > 3:
+    if np.any(np.diff(places) < 1.1 * (widths[:-1] + widths[1:]) / 2):
         ax.xaxis.set_tick_params(rotation=90)
 
 

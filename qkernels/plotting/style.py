@@ -17,10 +17,12 @@ ORANGE, SKY, GREY = "#E69F00", "#56B4E9", "#555555"
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 MARKERS = "osD^vP"
 
+# Columns and font sizes, the first of which that fits is taken.
+_LEGENDS = ((2, "small"), (1, "small"), (2, "x-small"), (1, "x-small"), (1, "xx-small"))
 # Of the axes' height: more would leave too little to the data.
 _MOST_LEGEND = 0.6
 # How wide a letter is, in parts of the font's size.
-_LETTER = 0.55
+LETTER = 0.55
 
 
 def figure_and_axes(ax: Any, **options: Any) -> tuple[Any, Any]:
@@ -61,7 +63,7 @@ def fit_labels(*axes: Any) -> None:
     for ax in axes:
         box, pixels = ax.get_window_extent(), ax.figure.dpi / 72
         for label, length in ((ax.xaxis.label, box.width), (ax.yaxis.label, box.height)):
-            width = length / (_LETTER * label.get_fontsize() * pixels)
+            width = length / (LETTER * label.get_fontsize() * pixels)
             label.set_text(textwrap.fill(label.get_text(), max(10, int(width))))
 
 
@@ -72,14 +74,15 @@ def add_legend(handles: Sequence[Any], ax: Any, *others: Any) -> float:
     that is left to the data.
     """
     room = ax.get_window_extent()
-    for columns, size in ((2, "small"), (1, "small"), (1, "x-small"), (1, "xx-small")):
+    for columns, size in _LEGENDS:
         legend = ax.legend(
             handles=handles, loc="upper center", ncols=columns, fontsize=size, framealpha=1.0
         )
         box = legend.get_window_extent()
-        if box.width < 0.95 * room.width:
+        share = 1.2 * box.height / room.height + 0.05
+        if box.width < 0.95 * room.width and share < _MOST_LEGEND:
             break
-    share = min(_MOST_LEGEND, 1.2 * box.height / room.height + 0.05)
+    share = min(_MOST_LEGEND, share)
     for each in (ax, *others):
         _leave_room(each, share)
     return 1 - share

@@ -78,6 +78,14 @@ def test_long_names_are_broken_and_cut():
     assert lines[-1].endswith("…")
 
 
+def test_names_stand_upright_only_where_they_must():
+    short, long = ["yes", "no"], ["quite a few words", "and one more word"]
+    for size, names, rotation in ((6, short, 0), (6, long, 0), (2.5, long, 90)):
+        _, ax = plt.subplots(figsize=(size, size), layout="constrained")
+        GramDisplay(matrix(4), [0, 1, 0, 1], class_names=names).plot(ax)
+        assert {label.get_rotation() for label in ax.get_xticklabels()} == {rotation}
+
+
 def test_where_there_is_no_room_for_all_names_some_are_left_out():
     display = GramDisplay(matrix(200), np.arange(200)).plot()
     shown = [int(text) for text in texts(display.ax_.get_yticklabels())]
