@@ -134,7 +134,8 @@ def _check_sizes(sizes: Any, n_points: int) -> np.ndarray:
         raise ValueError(f"expected a kernel matrix of two points or more, got {n_points}")
     if sizes is None:
         most = max(1, int(0.8 * n_points))
-        sizes = np.unique(np.geomspace(min(8, most), most, 8).astype(int))
+        least = min(8, max(1, most // 4))
+        sizes = np.unique(np.rint(np.geomspace(least, most, 8)).astype(int))
     found = np.asarray(sizes)
     if (
         found.ndim != 1

@@ -54,7 +54,8 @@ def classical_similarity(K: Any, X: Any) -> ClassicalSimilarity:
     """Return how alike a kernel matrix is to the best RBF and polynomial kernel.
 
     Quantum kernels with a small bandwidth tend to become RBF kernels; near 1 a classical computer
-    has the same kernel at once.
+    has the same kernel at once. A concentrated kernel is near the identity, and so is a narrow RBF
+    kernel: their likeness only says that neither has learnt anything from the distances.
 
     Parameters
     ----------

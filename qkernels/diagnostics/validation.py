@@ -64,7 +64,7 @@ def off_diagonal(K: Any) -> np.ndarray:
     K = symmetric(K)
     if len(K) < 2:
         raise ValueError(f"expected a kernel matrix of two points or more, got {len(K)}")
-    return K[np.triu_indices(len(K), 1)]
+    return K[~np.tri(len(K), dtype=bool)]
 
 
 def probabilities(entries: np.ndarray) -> np.ndarray:

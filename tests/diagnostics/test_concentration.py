@@ -92,6 +92,10 @@ def test_the_order_of_points_does_not_matter():
         assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12)
 
 
+def test_small_eigenvalues_are_far_from_the_identity_too():
+    assert concentration(0.1 * np.eye(3)).distance_to_identity == pytest.approx(0.9)
+
+
 def test_without_repetitions_entries_may_be_any():
     found = concentration([[2.0, -3.0], [-3.0, 2.0]])
     assert (found.mean, found.zero_count_probability) == (-3.0, None)

@@ -162,7 +162,9 @@ def test_seeds_and_default_sizes():
     assert first.sizes[0] == 8
     assert first.sizes[-1] == 240
     assert np.all(np.diff(first.sizes) > 0)
-    assert learning_curve(np.eye(3), [0, 1, 0], repeats=2).sizes.tolist() == [2]
+    assert learning_curve(np.eye(3), [0, 1, 0], repeats=2).sizes.tolist() == [1, 2]
+    few = learning_curve(np.eye(10), np.arange(10) % 2, repeats=2).sizes
+    assert few.tolist() == [2, 3, 4, 5, 7, 8]
 
 
 def test_scale_order_and_names_do_not_matter():
