@@ -125,7 +125,7 @@ def test_cirq_is_imported_where_circuits_are_seen():
         *("evaluators.base", "evaluators.observables"),
         *("evaluators.sampler", "evaluators.shot_noise", "evaluators.statevector"),
         *("kernels.embedding", "kernels.observables", "kernels.serialization"),
-        *("kernels.validation", "kernels.values"),
+        *("kernels.validation", "kernels.values", "kernels.weighted"),
         "testing",
     }
 

@@ -331,6 +331,20 @@ def test_top_up(run, tmp_path):
     check_figure(tmp_path / "top_up.png")
 
 
+@pytest.mark.filterwarnings("ignore::qkernels.diagnostics.IllConditionedWarning")
+def test_engineered_labels(run, tmp_path):
+    printed = run("engineered_labels")
+    made, true = (
+        {name: float(mean) for name, mean in re.findall(r"^(\w+) +(\d\.\d+) \[", part, re.M)}
+        for part in re.split(r"^\w+ labels$", printed, flags=re.M)[1:]
+    )
+    assert all(made["quantum"] > made[name] + 0.2 for name in ("rbf", "linear", "poly"))
+    assert true["quantum"] < true["rbf"] + 0.05
+    assert "No evidence of an advantage" in printed.split("true labels")[1]
+    for name in ("engineered", "true"):
+        assert (tmp_path / f"report_{name}_labels.html").read_text().endswith("</html>")
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_listed_and_tested(path):
     listed = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")

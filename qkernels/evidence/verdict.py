@@ -13,8 +13,8 @@ from qkernels.evidence.statistics import Interval
 
 # Above this alignment two kernels are called nearly the same.
 _ALIKE = 0.95
-# Below this share of √N a geometric difference is called small.
-_FAR = 0.3
+# Below this ratio of error bounds a geometric difference is called small.
+_FAR = 1.5
 
 
 def verdict(
@@ -103,14 +103,14 @@ def _remarks(found: Mapping[str, Any]) -> list[str]:
 
 
 def _geometry(found: Mapping[str, Any], root_n: float) -> str:
-    g = found["g_regularized"]
-    numbers = f"g = {found['g']:.3g}, regularised by 0.01 {g:.3g}, with √N = {root_n:.3g}"
-    if g < _FAR * root_n:
-        return (
-            f"Its geometry is within reach of classical kernels ({numbers}): no labels can make it "
-            "much better."
-        )
+    """Return what g bounds: the ratio of the two error bounds, whatever the labels."""
+    said = (
+        f"Whatever the labels, the bound on the error of the nearest classical kernel "
+        f"({found['from']}) is at most g = {found['g']:.3g} times the quantum kernel's "
+        f"({found['g_regularized']:.3g} with a regularisation of 0.01, √N = {root_n:.3g})"
+    )
+    if found["g"] < _FAR:
+        return f"{said}: no labels can make the quantum kernel much better."
     return (
-        f"Its geometry differs from the classical one ({numbers}): there are labels for which it "
-        "would be better, which says nothing about the given ones."
+        f"{said}: there may be labels that suit it better, which says nothing about the given ones."
     )

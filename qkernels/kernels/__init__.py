@@ -9,6 +9,7 @@ from qkernels.kernels.fidelity import FidelityKernel
 from qkernels.kernels.gradients import KernelGradient, value_and_vjp
 from qkernels.kernels.projected import ProjectedFeatures, ProjectedKernel
 from qkernels.kernels.serialization import from_json, register, to_json
+from qkernels.kernels.weighted import pauli_weighted
 
 __all__ = [
     "FidelityKernel",
@@ -17,6 +18,7 @@ __all__ = [
     "ProjectedKernel",
     "QuantumKernel",
     "from_json",
+    "pauli_weighted",
     "register",
     "to_json",
     "value_and_vjp",

@@ -176,7 +176,7 @@ NUMBERS = {
     "at_the_edge": [],
     "likeness": {"rbf": 0.5, "polynomial": 0.4},
     "concentration": {"repetitions_for_spread": 123.0},
-    "geometric_difference": {"g": 9.0, "g_regularized": 8.0},
+    "geometric_difference": {"from": "rbf", "g": 9.0, "g_regularized": 8.0},
 }
 
 
@@ -209,14 +209,15 @@ def test_entanglement():
 
 def test_remarks():
     text = " ".join(words(0.9, 0.9, (-0.1, 0.1)))
-    assert "differs from the classical one" in text
+    assert "(rbf) is at most g = 9 times the quantum kernel's (8 with a regularisation" in text
+    assert "there may be labels that suit it better" in text
     assert "123 repetitions" in text
     assert "nearly a classical one" not in text
     assert "edge" not in text
     edge = NUMBERS | {"at_the_edge": ["quantum", "rbf"]}
     assert "Of quantum, rbf the best setting is at the edge" in words(0.9, 0.9, (-1, 1), edge)[1]
     alike = NUMBERS | {"likeness": {"rbf": 0.97, "polynomial": 0.99}}
-    near = alike | {"geometric_difference": {"g": 50.0, "g_regularized": 2.0}}
+    near = alike | {"geometric_difference": NUMBERS["geometric_difference"] | {"g": 1.2}}
     text = " ".join(words(0.9, 0.9, (-0.1, 0.1), near))
     assert "centred alignment with a polynomial kernel is 0.990" in text
     assert "no labels can make it much better" in text
