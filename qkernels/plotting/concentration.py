@@ -32,7 +32,7 @@ class ConcentrationDisplay(KernelDisplay):
 
     The horizontal axis is logarithmic where the median is from 0 to 0.1, and linear elsewhere; its
     label says which. A logarithmic axis starts where 0.1 % of the values are lower, and above
-    rounding, 2⁻⁵²; the legend says how many are lower.
+    rounding, 2⁻⁵²; the legend says how many are not shown.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class ConcentrationDisplay(KernelDisplay):
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None is a new figure.
         **kwargs
-            Given to `Axes.hist`.
+            Given to `Axes.hist`, such as `bins`, `color` and `log`.
 
         Returns
         -------
@@ -162,7 +162,7 @@ class ConcentrationDisplay(KernelDisplay):
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None is a new figure.
         **kwargs
-            Given to `Axes.hist`.
+            Given to `Axes.hist`, such as `bins`, `color` and `log`.
 
         Returns
         -------
@@ -184,7 +184,8 @@ class ConcentrationDisplay(KernelDisplay):
             xlabel=f"kernel value of two points (dimensionless, {self.scale_} scale)",
             ylabel="number of pairs",
         )
-        self.ax_.ticklabel_format(axis="y", scilimits=(-4, 4))
+        if self.ax_.get_yscale() == "linear":
+            self.ax_.ticklabel_format(axis="y", scilimits=(-4, 4))
         self._plot_marks()
         return self
 
@@ -197,7 +198,7 @@ class ConcentrationDisplay(KernelDisplay):
 
     def _label(self, n_seen: int) -> str:
         lower = 1 - n_seen / len(self.values)
-        return "kernel values" + (f" ({100 * lower:.2g} % lower)" if lower else "")
+        return "kernel values" + (f" ({100 * lower:.2g} % not shown)" if lower else "")
 
     def _plot_marks(self) -> None:
         """Draw the mean, that of random states, and where counts are likely zero."""

@@ -73,7 +73,7 @@ class GramDisplay(KernelDisplay):
     def __init__(self, K: Any, y: Any = None, *, class_names: Any = None) -> None:
         self.K = symmetric(K)
         self.y: Any = None if y is None else check_kernel_matrix(self.K, y)[1]
-        self._ordered = self.y is not None and not is_regression(self.y)
+        self._by_class = self.y is not None and not is_regression(self.y)
         self.class_names = self._names(class_names)
 
     @classmethod
@@ -157,14 +157,14 @@ class GramDisplay(KernelDisplay):
 
         self.class_lines_ = []
         words = "points"
-        if self._ordered:
+        if self._by_class:
             sizes = np.unique(self.y, return_counts=True)[1]
             self.class_lines_ = _class_lines(self.ax_, sizes)
             _write_names(self.ax_, sizes, self.class_names)
             words = "points, by class"
         else:
             for axis in (self.ax_.xaxis, self.ax_.yaxis):
-                axis.set_major_locator(MaxNLocator("auto", integer=True))
+                axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
             if self.y is not None:
                 words = "points, by target"
         self.ax_.set(xlabel=words, ylabel=words)
@@ -172,7 +172,7 @@ class GramDisplay(KernelDisplay):
 
     def _names(self, class_names: Any) -> list[str]:
         """Return what to write for each class."""
-        classes: Any = np.unique(self.y) if self._ordered else []
+        classes: Any = np.unique(self.y) if self._by_class else []
         names = classes if class_names is None else class_names
         if len(names) != len(classes):
             raise ValueError(

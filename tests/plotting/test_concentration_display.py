@@ -70,7 +70,7 @@ def test_what_a_logarithmic_axis_leaves_out_is_said():
         matrix(0.0, -0.1, 1e-17, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07)
     ).plot()
     assert sum(height for _, _, height in bars(display)) == 7
-    assert texts(display)[0] == "kernel values (30 % lower)"
+    assert texts(display)[0] == "kernel values (30 % not shown)"
     assert texts(ConcentrationDisplay(spread(12, 1e-4, 1e-2)).plot())[0] == "kernel values"
 
 
@@ -79,7 +79,7 @@ def test_one_value_in_a_thousand_does_not_stretch_the_axis():
     values[0] = 1e-12
     display = ConcentrationDisplay(matrix(*values)).plot()
     assert display.ax_.get_xlim()[0] > 1e-4
-    assert texts(display)[0] == "kernel values (0.097 % lower)"
+    assert texts(display)[0] == "kernel values (0.097 % not shown)"
 
 
 def test_the_mean_of_random_states():
@@ -170,3 +170,9 @@ def test_axes_and_options_may_be_given():
 def test_what_is_refused(K, options, message):
     with pytest.raises(ValueError, match=message):
         ConcentrationDisplay(K, **options)
+
+
+def test_counts_may_be_on_a_logarithmic_axis():
+    display = ConcentrationDisplay.from_kernel(KERNEL, X, log=True)
+    assert display.ax_.get_yscale() == "log"
+    assert display.ax_.get_ylabel() == "number of pairs"

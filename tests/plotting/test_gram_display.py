@@ -115,8 +115,20 @@ def test_without_targets_the_order_stays():
     display = GramDisplay(K := matrix(12)).plot()
     np.testing.assert_array_equal(display.im_.get_array(), K)
     assert display.ax_.get_ylabel() == "points"
-    ticks = display.ax_.get_xticks()
+
+
+@pytest.mark.parametrize("n_points", [1, 2, 12])
+def test_points_are_counted_in_whole_numbers(n_points):
+    ticks = GramDisplay(matrix(n_points)).plot().ax_.get_xticks()
+    assert 0 in ticks
     np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+def test_a_part_of_a_figure_will_do():
+    part = plt.figure(layout="constrained").subfigures(1, 2)[0]
+    display = GramDisplay(matrix(4), [0, 1, 0, 1]).plot(part.subplots())
+    assert display.figure_ is part
+    display.figure_.canvas.draw()
 
 
 def test_fidelities_have_a_fixed_scale():
