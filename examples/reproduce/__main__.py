@@ -73,8 +73,8 @@ def page(outcomes: dict[ModuleType, Outcome], seconds: float, quick: bool) -> st
         "# Published results, and ours",
         f"{n_inside} of {len(results)} results are inside their bands, or follow the rule that was "
         f"written down for a claim without a number. All took {seconds:.0f} s.",
-        "A band is the published number ± 2 √(SE² published + SE² ours). Pictures: "
-        "[`results.png`](results.png).",
+        "A band is the published number ± 2 √(SE² published + SE² ours): chance alone would put "
+        "about one of twenty outside. Pictures: [`results.png`](results.png).",
     ]
     text += [QUICK] if quick else []
     for module, outcome in outcomes.items():
@@ -101,7 +101,7 @@ def draw_accuracies(axis: Axes, results: list[Result]) -> None:
     axis.invert_yaxis()
     axis.set(xlabel="test accuracy", title="Accuracies")
     axis.grid(axis="x", alpha=0.3)
-    axis.legend(loc="lower left")
+    axis.legend(loc="upper left")
 
 
 def draw(outcomes: dict[ModuleType, Outcome], path: Path) -> None:

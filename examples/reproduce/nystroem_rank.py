@@ -63,6 +63,8 @@ def run(quick: bool = False) -> Outcome:
         axis.plot(ranks, curve, "o-", color="#0072b2", label="randomly pivoted Cholesky")
         axis.plot(ranks, left[np.array(ranks) - 1], "k:", label="best of that rank")
         axis.set(xscale="log", yscale="log", xlabel="landmarks", ylabel="share of the trace left")
+        axis.set_xticks(ranks, [str(k) for k in ranks])
+        axis.minorticks_off()
         axis.set_title("Nyström error against rank")
         axis.legend()
 

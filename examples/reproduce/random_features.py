@@ -22,6 +22,7 @@ from examples.reproduce.results import Outcome, Result, mean_and_error
 
 GAMMA, BANDWIDTH = 0.5, 0.3
 COMPARED = (100, 1000)
+CHANCE = "chance: 2000 seeds give 0.00626 ± 0.00009 at D = 100"
 
 
 def squared_errors(v: np.ndarray, K: np.ndarray, n_features: int, seeds: int) -> list[float]:
@@ -45,7 +46,8 @@ def run(quick: bool = False) -> Outcome:
     numbers = (10, 30, 100, 300, 1000)
     found = {D: mean_and_error(squared_errors(v, K, D, seeds)) for D in numbers}
     results = [
-        Result(f"squared error, {D} features", variance / D, 0.0, *found[D]) for D in COMPARED
+        Result(f"squared error, {D} features", variance / D, 0.0, *found[D], why=CHANCE)
+        for D in COMPARED
     ]
 
     def draw(axis: Axes) -> None:
