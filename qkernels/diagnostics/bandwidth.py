@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
 from sklearn.svm import SVC, SVR
-from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
 
 from qkernels.alignment import is_regression
 from qkernels.diagnostics.concentration import concentration
@@ -79,7 +79,7 @@ def bandwidth_path(
     bandwidths : array-like of shape (n_bandwidths,), default=None
         Positive; None is 13 from 0.01 to 3, in equal ratios.
     cv : int, default=5
-        Number of folds, at least 2; they are drawn once.
+        Number of folds, at least 2; they are drawn once, for all bandwidths.
     random_state : int, default=None
         Seed of the folds.
 
@@ -113,31 +113,38 @@ def bandwidth_path(
     cv = integer(cv, "cv", 2)
     X, y = _check_points(X, y, cv)
     found = _check_bandwidths(bandwidths)
-    rows = [_row(clone(kernel).set_params(bandwidth=b)(X), X, y, cv, random_state) for b in found]
+    model, folds = _model(y)
+    if is_regression(y):
+        y = (y - y.mean()) / y.std()
+    # An integer, so that each bandwidth has the same folds.
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    inner, outer = (folds(n, shuffle=True, random_state=seed) for n in (_INNER_FOLDS, cv))
+    search = GridSearchCV(model, {"C": _COSTS}, cv=inner)
+    rows = [_row(clone(kernel).set_params(bandwidth=b)(X), X, y, search, outer) for b in found]
     return BandwidthPath(found, *np.array(rows).T)
 
 
+def _model(y: np.ndarray) -> tuple[SVC | SVR, type[KFold] | type[StratifiedKFold]]:
+    """Return the learner for such targets, and how points are split."""
+    if is_regression(y):
+        return SVR(kernel="precomputed"), KFold
+    return SVC(kernel="precomputed"), StratifiedKFold
+
+
 def _row(
-    K: np.ndarray, X: np.ndarray, y: np.ndarray, cv: int, random_state: int | None
+    K: np.ndarray,
+    X: np.ndarray,
+    y: np.ndarray,
+    search: GridSearchCV,
+    folds: KFold | StratifiedKFold,
 ) -> tuple[float, ...]:
     """Return what a path has at one bandwidth, in the order of `BandwidthPath`."""
-    scores = _scores(K, y, cv, random_state)
+    scores = cross_val_score(search, K, y, cv=folds)
     # Training sets share points: 1/n_folds alone would be too small (Nadeau and Bengio).
-    error = np.sqrt((1 / cv + 1 / (cv - 1)) * scores.var(ddof=1))
+    error = np.sqrt((1 / len(scores) + 1 / (len(scores) - 1)) * scores.var(ddof=1))
     entries = concentration(K)
     similarity, _ = best_rbf(centered_kernel(K), X)
     return scores.mean(), error, entries.mean, entries.variance, similarity
-
-
-def _scores(K: np.ndarray, y: np.ndarray, cv: int, random_state: int | None) -> np.ndarray:
-    """Return the score on each outer fold."""
-    real = is_regression(y)
-    folds, model = (
-        (KFold, SVR(kernel="precomputed")) if real else (StratifiedKFold, SVC(kernel="precomputed"))
-    )
-    inner, outer = (folds(n, shuffle=True, random_state=random_state) for n in (_INNER_FOLDS, cv))
-    search = GridSearchCV(model, {"C": _COSTS}, cv=inner)
-    return cross_val_score(search, K, (y - y.mean()) / y.std() if real else y, cv=outer)
 
 
 def _check_points(X: Any, y: Any, cv: int) -> tuple[np.ndarray, np.ndarray]:

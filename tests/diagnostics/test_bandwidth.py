@@ -12,6 +12,8 @@ from sklearn.svm import SVC, SVR
 import qkernels as qk
 from qkernels.diagnostics import bandwidth_path, classical_similarity, concentration
 
+# What the integer 3 draws for the folds.
+SEED = np.random.RandomState(3).randint(2**31 - 1)
 COSTS = [0.01, 0.1, 1.0, 10.0, 100.0, 1000.0]
 KERNEL = qk.FidelityKernel(qk.feature_maps.zz, bandwidth=7.0)
 
@@ -55,7 +57,7 @@ def test_scores_of_classes_are_those_of_plain_loops(points):
             X,
             y,
             lambda C: SVC(kernel="precomputed", C=C),
-            lambda n: StratifiedKFold(n, shuffle=True, random_state=3),
+            lambda n: StratifiedKFold(n, shuffle=True, random_state=SEED),
             lambda a, b: np.mean(a == b),
         )
         for b in (0.3, 1.0)
@@ -72,7 +74,7 @@ def test_scores_of_real_targets_are_those_of_plain_loops(points):
         X,
         (y - y.mean()) / y.std(),
         lambda C: SVR(kernel="precomputed", C=C),
-        lambda n: KFold(n, shuffle=True, random_state=3),
+        lambda n: KFold(n, shuffle=True, random_state=SEED),
         r2_score,
     )
     assert_scores(path, [expected])
@@ -90,6 +92,14 @@ def test_what_stands_beside_the_scores(points, kernel):
         assert path.means[i] == pytest.approx(entries.mean)
         assert path.variances[i] == pytest.approx(entries.variance)
         assert path.rbf_similarities[i] == pytest.approx(classical_similarity(K, X).rbf)
+
+
+def test_each_bandwidth_has_the_same_folds(points):
+    X, y = points
+    path = bandwidth_path(KERNEL, X, y, bandwidths=[1.5] * 6, cv=2)
+    assert len(set(path.scores)) == 1
+    seeds = {bandwidth_path(KERNEL, X, y, bandwidths=[1.5], cv=2).scores[0] for _ in range(12)}
+    assert len(seeds) > 1
 
 
 def test_default_bandwidths_and_names_of_classes(points):
