@@ -6,12 +6,13 @@ arXiv:2408.10274.
 
 Protocol. 30 repetitions. Iris has four features and two of its classes; 30 % of the points, with
 equal shares, are the test set, drawn with the seeds 12345, 12346, and so on. Ad hoc data have two
-features, gap 0.3, 100 training and 100 test points a class, drawn anew each time. The ZZ map has
-two repetitions; points are scaled to [0, 2π] by the training points' range, then by a factor out of
-0.001, 0.01, 0.1, 0.5 and 1. C is one of 0.01, 0.1, 1, 10, 100. Classical models get standardised
-points, the Gaussian kernel γ out of 0.001, 0.01, 0.1, 1, 10. Five folds, without shuffling, choose;
-of equals the first is taken, and kernel matrices and scalers are of all training points, as there.
-Standard errors are the spread over repetitions divided by √30, on both sides.
+features, gap 0.3, 100 training and 100 test points a class, drawn anew each time; theirs lie on a
+grid of 100 × 100, ours anywhere. The ZZ map has two repetitions; points are scaled to [0, 2π] by
+the training points' range, then by a factor out of 0.001, 0.01, 0.1, 0.5 and 1. C is one of 0.01,
+0.1, 1, 10, 100. Classical models get standardised points, the Gaussian kernel γ out of 0.001, 0.01,
+0.1, 1, 10. Five folds, without shuffling, choose; of equals the first is taken, and kernel matrices
+and scalers are of all training points, as there. Standard errors are the spread over repetitions
+divided by √30, on both sides.
 """
 
 from __future__ import annotations
