@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from textwrap import fill
 from typing import Any
 
 from qkernels.evidence.statistics import Interval
+
+_WIDTH = 96
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,13 @@ class Report:
 
     def __str__(self) -> str:
         width = max(map(len, self.scores))
-        lines = [f"{'':{width}}  {self.scoring:<22}  quantum less this      best setting"]
+        lines = [f"{'':{width}}  {self.scoring:<21}  quantum less this       best setting"]
         for name, score in self.scores.items():
             difference = str(self.differences.get(name, ""))
             setting = ", ".join(f"{k}={v:.3g}" for k, v in self.settings[name]["best"].items())
-            lines.append(f"{name:{width}}  {score!s:<22}  {difference:<21}  {setting}")
-        lines += ["", *self.verdict]
-        lines += [f"Left out: {name}, {why}." for name, why in self.left_out.items()]
-        return "\n".join(lines)
+            lines.append(f"{name:{width}}  {score!s:<21}  {difference:<22}  {setting}")
+        sentences = [*self.verdict, *(f"Left out: {n}, {why}." for n, why in self.left_out.items())]
+        return "\n".join([*lines, "", *(fill(sentence, _WIDTH) for sentence in sentences)])
 
     def to_json(self) -> str:
         """Return all of it as JSON."""
