@@ -13,6 +13,7 @@ from qkernels.evidence.statistics import Interval
 
 # Above this alignment two kernels are called nearly the same.
 _ALIKE = 0.95
+_CONCENTRATED = 0.1
 # Below this ratio of error bounds a geometric difference is called small.
 _FAR = 1.5
 
@@ -87,7 +88,8 @@ def _remarks(found: Mapping[str, Any]) -> list[str]:
         )
     alike = {name: found["likeness"][name] for name in ("rbf", "polynomial")}
     best = max(alike, key=lambda name: alike[name])
-    if alike[best] >= _ALIKE:
+    # Where all values are small, any two kernels are alike: both are nearly the identity.
+    if alike[best] >= _ALIKE and found["concentration"]["mean"] > _CONCENTRATED:
         remarks.append(
             f"The tuned quantum kernel is nearly a classical one: its centred alignment with a "
             f"{best} kernel is {alike[best]:.3f}."

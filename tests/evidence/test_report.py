@@ -175,7 +175,7 @@ NUMBERS = {
     "root_n": 10.0,
     "at_the_edge": [],
     "likeness": {"rbf": 0.5, "polynomial": 0.4},
-    "concentration": {"repetitions_for_spread": 123.0},
+    "concentration": {"mean": 0.5, "repetitions_for_spread": 123.0},
     "geometric_difference": {"from": "rbf", "g": 9.0, "g_regularized": 8.0},
 }
 
@@ -217,7 +217,9 @@ def test_remarks():
     edge = NUMBERS | {"at_the_edge": ["quantum", "rbf"]}
     assert "Of quantum, rbf the best setting is at the edge" in words(0.9, 0.9, (-1, 1), edge)[1]
     alike = NUMBERS | {"likeness": {"rbf": 0.97, "polynomial": 0.99}}
+    small = alike | {"concentration": NUMBERS["concentration"] | {"mean": 0.01}}
+    assert "nearly a classical one" not in " ".join(words(0.9, 0.9, (-0.1, 0.1), small))
     near = alike | {"geometric_difference": NUMBERS["geometric_difference"] | {"g": 1.2}}
     text = " ".join(words(0.9, 0.9, (-0.1, 0.1), near))
     assert "centred alignment with a polynomial kernel is 0.990" in text
-    assert "no labels can make it much better" in text
+    assert "no labels can make the quantum kernel much better" in text
