@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from qkernels.diagnostics import IllConditionedWarning, geometric_difference
+from qkernels.diagnostics import IllConditionedWarning
 from qkernels.evidence.families import Family
 from qkernels.evidence.findings import best_matrix
 from qkernels.evidence.result import Report
@@ -156,7 +156,7 @@ def _pictures(
         ),
         (
             "Its eigenvalues, and how much of the targets' power the leading eigenvectors hold.",
-            lambda ax: SpectrumDisplay.from_matrix(K, y).plot(ax=ax),
+            lambda ax: SpectrumDisplay.from_matrix(K, y, ax=ax),
         ),
         (
             "How its values are spread: concentrated values cost many repetitions.",
@@ -206,15 +206,9 @@ def _draw_scores(ax: Any, report: Report) -> None:
 
 
 def _draw_geometry(ax: Any, K_classical: np.ndarray, K_quantum: np.ndarray) -> None:
-    strengths = np.geomspace(1e-5, 10.0, 13)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", IllConditionedWarning)
-        found = [
-            geometric_difference(K_classical, K_quantum, regularization=strength)
-            for strength in strengths
-        ]
-    g, g_training = ([row.g for row in found], [row.g_training for row in found])
-    GeometricDifferenceDisplay(strengths, [g], [g_training], len(K_quantum)).plot(ax=ax)
+        GeometricDifferenceDisplay.from_matrices(K_classical, K_quantum, ax=ax)
 
 
 def _draw_tuning(ax: Any, report: Report, families: Mapping[str, Family]) -> None:
