@@ -8,9 +8,9 @@ with one generalise.
 Protocol. Linearly separable data and the hidden manifold with six features, from the same streams
 and split as in `benchmark_tasks`, with the same search over C and repetitions of the IQP circuit,
 for the two numbers, with binomial standard errors of 60 points; the second again with the circuit
-as it seems to have been run. For the claim, the circuit has one
-repetition, and five folds choose C and a bandwidth out of 0.1, 0.3, 0.6 and 1. The rule: on both
-tasks, the test accuracy with the chosen bandwidth is higher than with bandwidth 1.
+as it seems to have been run. For the claim, the circuit has one repetition, and five folds choose C
+and a bandwidth out of 0.1, 0.3, 0.6 and 1. The rule: on both tasks, the test accuracy with the
+chosen bandwidth is higher than with bandwidth 1.
 """
 
 from __future__ import annotations

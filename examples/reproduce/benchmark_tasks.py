@@ -15,7 +15,8 @@ the same C. Projected: scaled as for IQP; random rotations on eleven qubits, the
 evolution under x_j (XX + YY + ZZ) / 2 on neighbours in 1, 3 or 5 steps, t out of 0.01, 0.1, 1; γ is
 0.1, 1 or 10 divided by the number of features and the variance of all expectation values of the
 training points; the same C. Its rotations have the seed 42 while folds choose, and the score is the
-mean over the seeds 0 to 4. Standard errors are binomial, of 60 points, on both sides.
+mean over the seeds 0 to 4. Standard errors are binomial, of 60 points, on both sides, which makes
+wide bands; as the points are theirs, the number of test points between is the sharper measure.
 
 Two departures. Their software takes the variance in γ from the points to be predicted; here it is
 that of the training points. With theirs, folds choose otherwise for hyperplanes, and the score is
