@@ -12,24 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-from sklearn.datasets import load_breast_cancer
-from sklearn.decomposition import PCA
-from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-
 import qkernels as qk
-
-N_COMPONENTS, BANDWIDTH = 8, 0.1
-
-
-def data(n_points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return standardised principal components of some points, and their true labels."""
-    X, y = load_breast_cancer(return_X_y=True)
-    components = make_pipeline(StandardScaler(), PCA(N_COMPONENTS), StandardScaler())
-    chosen = np.random.default_rng(0).permutation(len(X))[:n_points]
-    return components.fit_transform(X)[chosen], y[chosen]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -40,13 +23,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
 
-    X, true = data(120 if options.quick else 300)
-    kernel = qk.FidelityKernel(qk.feature_maps.zz, bandwidth=BANDWIDTH)
-    K_classical, K_quantum = rbf_kernel(X, gamma=1 / N_COMPONENTS), kernel(X)
-    print(qk.diagnostics.geometric_difference(K_classical, K_quantum))
-    made = qk.diagnostics.engineered_labels(K_classical, K_quantum)
-
-    for name, y in (("engineered", made), ("true", true)):
+    data = qk.datasets.engineered(120 if options.quick else 300, random_state=0, return_X_y=False)
+    X, kernel = data.data, data.kernel
+    for name, y in (("engineered", data.target), ("true", data.diagnosis)):
         print(f"\n{name} labels")
         page = options.output / f"report_{name}_labels.html"
         report = qk.report(

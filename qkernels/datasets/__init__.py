@@ -13,6 +13,7 @@ from qkernels.datasets.benchmarks import (
     two_curves,
 )
 from qkernels.datasets.cosets import cosets
+from qkernels.datasets.engineered import engineered
 from qkernels.datasets.files import available, load
 from qkernels.datasets.ground_states import ground_states
 
@@ -21,6 +22,7 @@ __all__ = [
     "available",
     "bars_and_stripes",
     "cosets",
+    "engineered",
     "ground_states",
     "hidden_manifold",
     "hyperplanes",

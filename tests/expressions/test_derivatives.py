@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from qkernels.expressions import ExpressionTable
 from qkernels.expressions.derivatives import rules_of
 from qkernels.expressions.functions import FUNCTIONS, POWERS, REDUCTIONS
-from tests.expressions.examples import EVERY_FUNCTION, expressions, points, x, y
+from tests.expressions.some_expressions import EVERY_FUNCTION, expressions, points, x, y
 
 POINT = (0.3, 0.7)
 STEP = 1e-6

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from qkernels.expressions import ExpressionTable
 from qkernels.expressions.functions import Constant
-from tests.expressions.examples import EVERY_FUNCTION, expressions, points, x, y
+from tests.expressions.some_expressions import EVERY_FUNCTION, expressions, points, x, y
 
 
 def value(expression, point=(0.3, 0.7)):

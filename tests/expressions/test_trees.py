@@ -8,7 +8,7 @@ import sympy
 from hypothesis import given, settings
 
 from qkernels.expressions import from_tree, to_tree
-from tests.expressions.examples import EVERY_FUNCTION, expressions, x
+from tests.expressions.some_expressions import EVERY_FUNCTION, expressions, x
 
 
 @settings(max_examples=200, deadline=None)
