@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
@@ -50,7 +51,8 @@ def report_command(
     All columns but the target and the groups are features; scale them before.
     """
     X, y, group_of = read_table(data, target, groups)
-    found = report(
+    run = partial(
+        report,
         read_kernel(kernel_text),
         X,
         y,
@@ -62,6 +64,10 @@ def report_command(
         out=out,
         verbose=int(progress and not as_json),
     )
+    try:
+        found = run()
+    except KeyboardInterrupt:
+        raise click.ClickException("stopped; nothing was written") from None
     if as_json:
         click.echo(json.dumps(json.loads(found.to_json())))
     elif not progress:

@@ -21,7 +21,7 @@ def available() -> list[str]:
     --------
     >>> from qkernels import datasets
     >>> datasets.available()
-    ['ad_hoc', 'bars_and_stripes', 'ground_states', 'hidden_manifold', 'hyperplanes',
+    ['ad_hoc', 'bars_and_stripes', 'engineered', 'ground_states', 'hidden_manifold', 'hyperplanes',
      'linearly_separable', 'two_curves']
     """
     return sorted(entry.name for entry in _folder().iterdir() if (entry / "data.csv").is_file())

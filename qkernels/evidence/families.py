@@ -6,7 +6,7 @@ quantum kernel and for the baselines. How they are tried is in `protocol`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +17,28 @@ from sklearn.metrics.pairwise import linear_kernel, polynomial_kernel, rbf_kerne
 
 from qkernels.feature_maps import without_entanglement
 from qkernels.gram import gram_matrix
+from qkernels.kernels import FidelityKernel, ProjectedKernel
 from qkernels.kernels.composition import fitted_to
 
-# Seven values of a kernel's own hyperparameter and five of the regularisation: 35 configurations.
-BANDWIDTHS = np.array([0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0])
-GAMMAS = np.geomspace(1e-3, 30.0, 7)
-# Degree, and the share of the product of two points against a constant of 1.
-POLYNOMIALS = [(2, 0.1), (2, 1.0), (2, 10.0), (3, 0.1), (3, 1.0), (3, 10.0), (4, 1.0)]
-REGULARIZATIONS = np.geomspace(0.1, 1000.0, 5)
+# Seven settings of a kernel's own hyperparameters, and five of the regularisation.
+BANDWIDTHS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+# Of a projected kernel γ counts too: for small bandwidths a large one.
+PROJECTED = (
+    (0.05, 100.0),
+    (0.1, 10.0),
+    (0.1, 100.0),
+    (0.3, 1.0),
+    (0.3, 10.0),
+    (1.0, 1.0),
+    (1.0, 0.1),
+)
+# Of points whose mean squared distance from their mean is 1.
+GAMMAS = tuple(np.geomspace(0.01, 300.0, 7))
+POLYNOMIALS = ((2, 0.1), (2, 1.0), (2, 10.0), (3, 0.1), (3, 1.0), (3, 10.0), (4, 1.0))
+REGULARIZATIONS = tuple(np.geomspace(0.1, 1000.0, 5))
+
+# Points on which a circuit is compared with itself without entanglement, and what is rounding.
+_SOME, _EQUAL = 50, 1e-9
 
 BASELINES = ("rbf", "linear", "poly", "unentangled")
 
@@ -44,6 +58,8 @@ class Family:
         Returns the kernel matrix of all points with one of the settings.
     is_quantum : bool
         Whether points are compared by a circuit.
+    is_fidelity : bool
+        Whether a kernel value is the probability of an outcome of that circuit.
     """
 
     name: str
@@ -51,6 +67,7 @@ class Family:
     regularizations: tuple[float, ...]
     gram: Callable[[Mapping[str, float]], np.ndarray]
     is_quantum: bool = False
+    is_fidelity: bool = False
 
     @property
     def grid(self) -> str:
@@ -69,36 +86,49 @@ class Family:
 
 
 def quantum_family(kernel: Kernel, X: np.ndarray, name: str = "quantum") -> Family:
-    """Return the family of a kernel at several bandwidths.
+    """Return the family of a kernel at several bandwidths, and values of γ where it is projected.
 
     Raises
     ------
     ValueError
         If no part of the kernel has a bandwidth.
     """
-    scales = [key for key in kernel.get_params() if key.split("__")[-1] == "bandwidth"]
-    if not scales:
+    if not _arguments(kernel, "bandwidth"):
         raise ValueError(f"kernel: expected one with a bandwidth, got {kernel!r}")
+    settings = _settings(("bandwidth_factor",), zip(BANDWIDTHS, strict=True))
+    if isinstance(kernel, ProjectedKernel) and kernel.outer is None:
+        settings = _settings(("bandwidth_factor", "gamma_factor"), PROJECTED)
+    return Family(
+        name,
+        settings,
+        REGULARIZATIONS,
+        lambda s: gram_matrix(with_factors(kernel, **s), X),
+        is_quantum=True,
+        is_fidelity=isinstance(kernel, FidelityKernel),
+    )
 
-    def gram(setting: Mapping[str, float]) -> np.ndarray:
-        return gram_matrix(with_bandwidth(kernel, setting["bandwidth"]), X)
 
-    return Family(name, _settings("bandwidth", BANDWIDTHS), tuple(REGULARIZATIONS), gram, True)
-
-
-def with_bandwidth(kernel: Kernel, factor: float) -> Kernel:
-    """Return a copy of which every bandwidth is a factor times as large."""
+def with_factors(
+    kernel: Kernel, bandwidth_factor: float, gamma_factor: float | None = None
+) -> Kernel:
+    """Return a copy with every bandwidth, and γ if its factor is given, multiplied."""
     values = kernel.get_params()
-    scaled = {
-        key: np.asarray(values[key]) * factor if np.ndim(values[key]) else values[key] * factor
-        for key in values
-        if key.split("__")[-1] == "bandwidth"
-    }
+    scaled = {key: _times(values[key], bandwidth_factor) for key in _arguments(kernel, "bandwidth")}
+    if gamma_factor is not None:
+        scaled["gamma"] = kernel.gamma * gamma_factor
     return clone(kernel).set_params(**scaled)
 
 
-def unentangled(kernel: Kernel, n_features: int) -> Kernel | None:
-    """Return a kernel with the same gates on one qubit and no others, None if none sees data.
+def _arguments(kernel: Kernel, name: str) -> list[str]:
+    return [key for key in kernel.get_params() if key.split("__")[-1] == name]
+
+
+def _times(value: Any, factor: float) -> Any:
+    return np.asarray(value) * factor if np.ndim(value) else value * factor
+
+
+def unentangled(kernel: Kernel, n_features: int) -> Kernel:
+    """Return a kernel with the same gates on one qubit and no others.
 
     Parameters
     ----------
@@ -109,50 +139,59 @@ def unentangled(kernel: Kernel, n_features: int) -> Kernel | None:
     kernel = fitted_to(kernel, n_features)
     values = kernel.get_params()
     changed: dict[str, Any] = {}
-    for key, feature_map in values.items():
-        *path, last = key.split("__")
-        if last != "feature_map":
-            continue
+    for key in _arguments(kernel, "feature_map"):
+        feature_map, (*path, _) = values[key], key.split("__")
         parameters = "__".join([*path, "parameters"])
         if values[parameters] is not None:
             feature_map = feature_map.bind(values[parameters])
             changed[parameters] = None
             changed["__".join([*path, "parameter_bounds"])] = "fixed"
         changed[key] = without_entanglement(feature_map)
-        if not changed[key].angle_symbols:
-            return None
     return clone(kernel).set_params(**changed)
 
 
-def baseline_family(name: str, kernel: Kernel, X: np.ndarray) -> Family | None:
-    """Return one of `BASELINES`, None where a circuit without entanglement sees no data."""
+def baseline_family(name: str, kernel: Kernel, X: np.ndarray) -> Family | str:
+    """Return one of `BASELINES`, or the reason why it makes no sense here."""
     if name == "unentangled":
-        left = unentangled(kernel, X.shape[1])
-        return left and quantum_family(left, X, name)
-    C = tuple(REGULARIZATIONS)
+        return _unentangled_family(kernel, X)
+    Z = _unit_points(X)
     if name == "rbf":
-        return Family(name, _settings("gamma", GAMMAS), C, lambda s: rbf_kernel(X, **s))
+        settings = _settings(("gamma",), zip(GAMMAS, strict=True))
+        return Family(name, settings, REGULARIZATIONS, lambda s: rbf_kernel(Z, **s))
     if name == "poly":
-        settings = tuple({"degree": d, "gamma": gamma} for d, gamma in POLYNOMIALS)
-        return Family(name, settings, C, lambda s: _polynomial(X, **s))
+        settings = _settings(("degree", "gamma"), POLYNOMIALS)
+        return Family(name, settings, REGULARIZATIONS, lambda s: _polynomial(Z, **s))
     # It has no hyperparameter of its own, and gets as many configurations by its regularisation.
-    many = tuple(np.geomspace(1e-3, 1e3, len(BANDWIDTHS) * len(REGULARIZATIONS)))
-    return Family(name, ({},), many, lambda s: _scaled(linear_kernel(X)))
+    many = tuple(np.geomspace(1e-3, 1e3, len(GAMMAS) * len(REGULARIZATIONS)))
+    return Family(name, ({},), many, lambda s: linear_kernel(Z))
 
 
-def _polynomial(X: np.ndarray, degree: float, gamma: float) -> np.ndarray:
-    # Of data of whatever scale, a degree's share is that of points of length 1.
-    gamma /= max(float(np.mean(np.einsum("ij,ij->i", X, X))), np.finfo(float).tiny)
-    return _scaled(polynomial_kernel(X, degree=degree, gamma=gamma, coef0=1.0))
+def _unentangled_family(kernel: Kernel, X: np.ndarray) -> Family | str:
+    left = unentangled(kernel, X.shape[1])
+    some = X[:_SOME]
+    own, product = kernel(some), left(some)
+    if np.ptp(product) < _EQUAL:
+        return "as it sees no data: all features are in gates on several qubits"
+    if np.allclose(own, product, rtol=0, atol=_EQUAL):
+        return "as it is the kernel itself: no gate on several qubits matters"
+    return quantum_family(left, X, "unentangled")
 
 
-def _scaled(K: np.ndarray) -> np.ndarray:
-    """Return a matrix with a mean of 1 on its diagonal, as the other kernels' have."""
-    return K / max(float(np.mean(K.diagonal())), np.finfo(float).tiny)
+def _unit_points(X: np.ndarray) -> np.ndarray:
+    """Return points about 0 with a mean squared length of 1: all units are alike."""
+    Z = X - X.mean(axis=0)
+    return Z / np.sqrt(np.mean(np.einsum("ij,ij->i", Z, Z)))
 
 
-def _settings(name: str, values: np.ndarray) -> tuple[dict[str, float], ...]:
-    return tuple({name: float(value)} for value in values)
+def _polynomial(Z: np.ndarray, degree: float, gamma: float) -> np.ndarray:
+    K = polynomial_kernel(Z, degree=degree, gamma=gamma, coef0=1.0)
+    return K / K.diagonal().mean()
+
+
+def _settings(
+    names: tuple[str, ...], rows: Iterable[Iterable[float]]
+) -> tuple[dict[str, float], ...]:
+    return tuple(dict(zip(names, map(float, row), strict=True)) for row in rows)
 
 
 def check_baselines(baselines: Any) -> tuple[str, ...]:
@@ -163,7 +202,8 @@ def check_baselines(baselines: Any) -> tuple[str, ...]:
     ValueError
         If there is none, one is unknown, or one is there twice.
     """
-    names = tuple(baselines) if not isinstance(baselines, str) else (baselines,)
-    if not names or set(names) - set(BASELINES) or len(set(names)) < len(names):
+    names = (baselines,) if isinstance(baselines, str) or not np.iterable(baselines) else baselines
+    names = tuple(names)
+    if not names or any(n not in BASELINES for n in names) or len(set(names)) < len(names):
         raise ValueError(f"baselines: expected some of {BASELINES}, got {baselines!r}")
     return names

@@ -40,7 +40,7 @@ def diagnose(
     found: dict[str, Any] = {
         "root_n": float(np.sqrt(len(K))),
         "at_the_edge": [n for n, family in families.items() if _at_the_edge(family, settings[n])],
-        "concentration": _concentration(K),
+        "concentration": _concentration(K, families["quantum"].is_fidelity),
         "likeness": asdict(diagnostics.classical_similarity(K, X)),
     }
     classical = [family for family in families.values() if not family.is_quantum]
@@ -57,11 +57,12 @@ def best_matrix(family: Family, settings: Mapping[str, Any]) -> np.ndarray:
 
 
 def _at_the_edge(family: Family, settings: Mapping[str, Any]) -> bool:
-    """Tell whether the best of one hyperparameter is its least or its greatest."""
-    if len(family.settings[0]) != 1:
+    """Tell whether the best value is the least or the greatest, and better than the next."""
+    scores = settings["inner_scores"]
+    best = int(np.argmax(scores))
+    if len(family.settings[0]) != 1 or best not in (0, len(scores) - 1):
         return False
-    ((name, values),) = ((k, [s[k] for s in family.settings]) for k in family.settings[0])
-    return settings["best"][name] in (min(values), max(values))
+    return bool(scores[best] > scores[1 if best == 0 else best - 1])
 
 
 def _nearest(K: np.ndarray, classical: Iterable[Family]) -> dict[str, Any] | None:
@@ -85,24 +86,26 @@ def _nearest(K: np.ndarray, classical: Iterable[Family]) -> dict[str, Any] | Non
     return min(found, key=lambda row: row["g"], default=None)
 
 
-def _concentration(K: np.ndarray) -> dict[str, float]:
+def _concentration(K: np.ndarray, is_fidelity: bool) -> dict[str, float]:
     found = diagnostics.concentration(K)
-    spread = np.sqrt(found.variance)
-    # Shot noise no larger than what tells values apart.
-    repetitions = diagnostics.required_repetitions(K, error=spread) if spread else np.inf
-    return {
+    values = {
         "mean": found.mean,
         "variance": found.variance,
         "distance_to_identity": found.distance_to_identity,
-        "repetitions_for_spread": float(repetitions),
     }
+    # Shot noise no larger than what tells values apart; only fidelities are shares of shots.
+    if is_fidelity and found.variance > 0:
+        error = float(np.sqrt(found.variance))
+        repetitions = diagnostics.required_repetitions(K, error=error)
+        values["repetitions_for_spread"] = float(np.ceil(repetitions))
+    return values
 
 
 def _of_one(K: np.ndarray, y: np.ndarray, ridge: float) -> dict[str, float]:
     """Return what is said of each kernel, its ridge scaled as K is, to trace N."""
     ridge *= len(K) / float(np.trace(K))
     return {
-        "alignment": centered_alignment(K, y),
+        "alignment": centered_alignment(K, y) if np.ptp(K) else 0.0,
         "approximate_dimension": diagnostics.approximate_dimension(K),
         "effective_dimension": diagnostics.effective_dimension(K, ridge),
         "model_complexity": diagnostics.model_complexity(K, y, regularization=ridge).complexity,

@@ -140,19 +140,14 @@ def _pictures(
 ) -> list[tuple[str, str]]:
     """Return captions and PNG images in base64."""
     K = best_matrix(families["quantum"], report.settings["quantum"])
-    classes = y if report.task == "classification" else None
     drawn: list[tuple[str, Callable[[Any], Any]]] = [
         (
             f"Mean {report.scoring} on test points, with corrected intervals of 95 %.",
             lambda ax: _draw_scores(ax, report),
         ),
         (
-            f"Mean {report.scoring} on folds of the training points, by the bandwidth's factor.",
-            lambda ax: _draw_tuning(ax, report, families),
-        ),
-        (
-            "The tuned quantum kernel's matrix, points in the order of their classes.",
-            lambda ax: GramDisplay(K, classes).plot(ax=ax),
+            "The tuned quantum kernel's matrix, points in the order of their targets.",
+            lambda ax: GramDisplay(K, y).plot(ax=ax),
         ),
         (
             "Its eigenvalues, and how much of the targets' power the leading eigenvectors hold.",
@@ -163,6 +158,14 @@ def _pictures(
             lambda ax: ConcentrationDisplay(K).plot(ax=ax),
         ),
     ]
+    if len(families["quantum"].settings[0]) == 1:
+        drawn.insert(
+            1,
+            (
+                f"Mean {report.scoring} on training folds, by the factor of the bandwidth.",
+                lambda ax: _draw_tuning(ax, report, families),
+            ),
+        )
     if "geometric_difference" in report.diagnostics:
         nearest = report.diagnostics["geometric_difference"]
         matrix = families[nearest["from"]].gram(nearest["setting"])
@@ -216,7 +219,7 @@ def _draw_tuning(ax: Any, report: Report, families: Mapping[str, Family]) -> Non
     for name, (style, colour) in styles.items():
         if name in families:
             found = report.settings[name]
-            factors = [setting["bandwidth"] for setting in found["values"]]
+            factors = [setting["bandwidth_factor"] for setting in found["values"]]
             ax.plot(factors, found["inner_scores"], style, color=colour, label=name)
     ax.set_xscale("log")
     ax.set_xlabel("factor of the bandwidth (dimensionless)")

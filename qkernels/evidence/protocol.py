@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median_low
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,17 @@ INNER_FOLDS = 3
 # A configuration that needs more steps is hopeless, and scored as far as it came.
 _MAX_ITER = 100_000
 LARGEST_SEED = 2**31
+
+
+class _CentredRidge(KernelRidge):
+    """Kernel ridge regression of what targets differ by from the training targets' mean."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> _CentredRidge:
+        self.mean_ = np.mean(y)
+        return super().fit(X, y - self.mean_, sample_weight)
+
+    def predict(self, X: Any) -> np.ndarray:
+        return super().predict(X) + self.mean_
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,12 @@ class Task:
             return cls("regression", "r2")
         return cls("classification", "accuracy")
 
+    def chance(self, y: np.ndarray) -> float:
+        """Return the score of a model that knows the targets' distribution alone."""
+        if self.name == "regression":
+            return 0.0
+        return float(np.unique(y, return_counts=True)[1].max() / len(y))
+
     def search(self, regularizations: Sequence[float], inner: Any) -> GridSearchCV:
         """Return a search for the regularisation, on kernel matrices."""
         estimator: BaseEstimator
@@ -79,7 +97,7 @@ class Task:
                 {"C": list(regularizations)},
             )
         else:
-            estimator = KernelRidge(kernel="precomputed")
+            estimator = _CentredRidge(kernel="precomputed")
             grid = {"alpha": [1 / C for C in regularizations]}
         return GridSearchCV(estimator, grid, cv=inner, scoring=self.scoring)
 
@@ -93,20 +111,38 @@ class Task:
         ValueError
             If a class has fewer points than there are folds, or there are fewer groups.
         """
-        smallest = _smallest(self, y, groups)
-        if smallest < cv:
-            what = "points of each class" if groups is None else "groups"
-            raise ValueError(f"cv={cv}: expected at least as many {what}, got {smallest}")
         random = check_random_state(random_state)
         if groups is None:
+            self._require(cv, y, None)
             stratified = self.name == "classification"
             splitter = RepeatedStratifiedKFold if stratified else RepeatedKFold
-            return list(splitter(n_splits=cv, n_repeats=repeats, random_state=random).split(y, y))
-        return [
-            split
-            for _ in range(repeats)
-            for split in self.folds(cv, random, groups).split(y, y, groups)
-        ]
+            found = list(splitter(n_splits=cv, n_repeats=repeats, random_state=random).split(y, y))
+        else:
+            self._require(cv, y, groups)
+            found = [
+                split
+                for _ in range(repeats)
+                for split in self.folds(cv, random, groups).split(y, y, groups)
+            ]
+        for train, test in found:
+            self._require(INNER_FOLDS, y[train], None if groups is None else groups[train])
+            if self.name == "regression" and len(test) < 2:
+                raise ValueError(f"cv={cv}: expected test sets of two points or more, got one")
+        return found
+
+    def _require(self, folds: int, y: np.ndarray, groups: np.ndarray | None) -> None:
+        """Raise ValueError if points cannot be dealt to so many folds."""
+        classes, counts = np.unique(y, return_counts=True)
+        if self.name == "classification" and len(classes) < 2:
+            raise ValueError(f"expected two classes in each training set, got {classes}")
+        if groups is not None:
+            what, smallest = "groups", len(np.unique(groups))
+        elif self.name == "classification":
+            what, smallest = "points of each class (integers are classes)", int(counts.min())
+        else:
+            what, smallest = "points", len(y)
+        if smallest < folds:
+            raise ValueError(f"expected at least {folds} {what} for {folds} folds, got {smallest}")
 
     def folds(self, cv: int, random: np.random.RandomState, groups: np.ndarray | None) -> Any:
         """Return a splitter into shuffled folds."""
@@ -114,12 +150,6 @@ class Task:
         if self.name == "classification":
             return (StratifiedKFold if groups is None else StratifiedGroupKFold)(**options)
         return (KFold if groups is None else GroupKFold)(**options)
-
-
-def _smallest(task: Task, y: np.ndarray, groups: np.ndarray | None) -> int:
-    if groups is not None:
-        return len(np.unique(groups))
-    return len(y) if task.name == "regression" else int(np.unique(y, return_counts=True)[1].min())
 
 
 @dataclass(frozen=True)
@@ -130,6 +160,8 @@ class Scores:
     ----------
     outer : ndarray of shape (n_splits,)
         Scores on test points, of the configuration that was best on training points.
+    chosen : ndarray of shape (n_splits,)
+        The setting that was chosen on each split, by its number.
     inner : ndarray of shape (n_splits, n_settings)
         Mean scores of each setting, with its best regularisation, on folds of the training points.
     regularizations : ndarray of shape (n_splits, n_settings)
@@ -137,19 +169,15 @@ class Scores:
     """
 
     outer: np.ndarray
+    chosen: np.ndarray
     inner: np.ndarray
     regularizations: np.ndarray
 
     @property
-    def chosen(self) -> np.ndarray:
-        """The setting that was chosen on each split, by its number."""
-        return self.inner.argmax(axis=1)
-
-    @property
     def best(self) -> tuple[int, float]:
-        """The setting with the best mean inner score, and the median of its best C."""
+        """The setting with the best mean inner score, and the median of its best C, a tried one."""
         setting = int(self.inner.mean(axis=0).argmax())
-        return setting, float(np.median(self.regularizations[:, setting]))
+        return setting, float(median_low(self.regularizations[:, setting]))
 
 
 def nested_scores(
@@ -175,9 +203,10 @@ def nested_scores(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 search.fit(K[np.ix_(train, train)], y[train], groups=within)
-            inner[k, s] = search.best_score_
+            # Some folds have no score, for instance of one class: the setting is not chosen then.
+            inner[k, s] = np.nan_to_num(search.best_score_, nan=-np.inf)
             outer[k, s] = search.score(K[np.ix_(test, train)], y[test])
             best[k, s] = family.regularizations[search.best_index_]
             bar.update()
     chosen = inner.argmax(axis=1)
-    return Scores(outer[np.arange(len(splits)), chosen], inner, best)
+    return Scores(outer[np.arange(len(splits)), chosen], chosen, inner, best)

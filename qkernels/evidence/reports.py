@@ -98,7 +98,9 @@ def report(
     X, y, groups = inputs.X, *_checked_targets(inputs.X, y, groups)
     task, path = Task.of(y), _checked_path(out)
     cv, repeats = integer(cv, "cv", 2), integer(repeats, "repeats", 1)
-    seed = int(check_random_state(random_state).randint(LARGEST_SEED))
+    seed = _seed(random_state)
+    if not np.ptp(X, axis=0).any():
+        raise ValueError("X: expected points that differ, got equal ones")
     splits = task.splits(y, groups, cv, repeats, seed)
     _require_simulated(inputs.kernel)
     families, left_out = _families(names, inputs.kernel, X)
@@ -127,8 +129,7 @@ def _result(
     splits: list[Split],
     left_out: dict[str, str],
 ) -> Report:
-    train, test = splits[0]
-    ratio = len(test) / len(train)
+    ratio = float(np.mean([len(test) / len(train) for train, test in splits]))
     means = {name: corrected_interval(found.outer, ratio) for name, found in scores.items()}
     quantum = scores["quantum"].outer
     differences = {
@@ -143,11 +144,13 @@ def _result(
         "configurations": families["quantum"].n_configurations,
         "grids": "; ".join(f"{name}: {family.grid}" for name, family in families.items()),
     }
-    words = verdict(means, differences, numbers, task.scoring)
+    chance = task.chance(y)
+    words = verdict(means, differences, numbers, task.scoring, chance)
     return Report(
         kernel=kernel,
         task=task.name,
         scoring=task.scoring,
+        chance=chance,
         n_points=len(X),
         n_features=X.shape[1],
         protocol=protocol,
@@ -175,13 +178,16 @@ def _families(
     names: tuple[str, ...], kernel: Kernel, X: np.ndarray
 ) -> tuple[dict[str, Family], dict[str, str]]:
     """Return what is compared, and what cannot be."""
-    families, left_out = {"quantum": quantum_family(kernel, X)}, {}
+    families = {"quantum": quantum_family(kernel, X)}
+    left_out: dict[str, str] = {}
     for name in names:
-        family = baseline_family(name, kernel, X)
-        if family is None:
-            left_out[name] = "as all features are in gates on several qubits"
+        found = baseline_family(name, kernel, X)
+        if isinstance(found, str):
+            left_out[name] = found
         else:
-            families[name] = family
+            families[name] = found
+    if len(families) == 1:
+        raise ValueError(f"baselines: expected one that makes sense here, got {left_out}")
     return families, left_out
 
 
@@ -198,9 +204,18 @@ def _checked_targets(X: np.ndarray, y: Any, groups: Any) -> tuple[np.ndarray, np
 
 def _checked_path(out: Any) -> Path | None:
     path = None if out is None else Path(out)
+    if path is not None and path.is_dir():
+        raise IsADirectoryError(f"out: expected the path of a file, got the folder {path}")
     if path is not None and not path.resolve().parent.is_dir():
         raise FileNotFoundError(f"out: expected the folder of {path} to exist")
     return path
+
+
+def _seed(random_state: Any) -> int:
+    """Return the seed that makes this report again."""
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(LARGEST_SEED))
 
 
 def _require_simulated(kernel: Kernel) -> None:

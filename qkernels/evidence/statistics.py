@@ -16,7 +16,9 @@ class Interval(NamedTuple):
 
     Attributes
     ----------
-    mean, low, high : float
+    mean : float
+    low, high : float
+        The ends of the interval. They coincide where all scores do, which says nothing.
     """
 
     mean: float
@@ -61,7 +63,7 @@ def corrected_interval(scores: Any, test_ratio: float, confidence: float = 0.95)
     Examples
     --------
     >>> print(corrected_interval([0.8, 0.9, 0.85, 0.95, 0.9], test_ratio=0.25))
-    0.880 [0.833, 0.927]
+    0.880 [0.774, 0.986]
     """
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():

@@ -92,8 +92,9 @@ def _checked(weights: Any, n_qubits: int) -> np.ndarray:
             f"weights: expected 1 to {n_qubits + 1} numbers, for words on 0 to {n_qubits} qubits, "
             f"got shape {found.shape}"
         )
-    if (found < 0).any() or not found.any():
+    if not np.isfinite(found).all() or (found < 0).any() or not found.any():
         raise ValueError(
-            f"weights: expected none to be negative and one to be positive, got {found.tolist()}"
+            "weights: expected finite numbers, none negative and one positive, got "
+            f"{found.tolist()}"
         )
     return found

@@ -1,7 +1,9 @@
 """The kernels that are compared: equally many configurations, and what they compute."""
 
+import cirq
 import numpy as np
 import pytest
+import sympy
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 
 import qkernels as qk
@@ -11,7 +13,7 @@ from qkernels.evidence.families import (
     check_baselines,
     quantum_family,
     unentangled,
-    with_bandwidth,
+    with_factors,
 )
 
 X = np.random.default_rng(0).uniform(size=(12, 3))
@@ -26,14 +28,14 @@ def test_all_get_as_many_configurations(name):
 
 def test_the_quantum_kernel_at_a_bandwidth():
     family = quantum_family(KERNEL, X)
-    K = family.gram({"bandwidth": 0.4})
+    K = family.gram({"bandwidth_factor": 0.4})
     expected = qk.FidelityKernel(qk.feature_maps.iqp, bandwidth=0.2)(X)
     np.testing.assert_allclose(K, expected, rtol=0, atol=1e-12)
 
 
 def test_every_bandwidth_of_a_composite_kernel_is_scaled():
     own = qk.ProjectedKernel(qk.feature_maps.zz, bandwidth=[0.1, 0.2, 0.3])
-    kernel = with_bandwidth(KERNEL + own * RBF(2.0), 2.0)
+    kernel = with_factors(KERNEL + own * RBF(2.0), 2.0)
     assert kernel.k1.bandwidth == 1.0
     np.testing.assert_allclose(kernel.k2.k1.bandwidth, [0.2, 0.4, 0.6])
     assert kernel.k2.k2.length_scale == 2.0
@@ -47,7 +49,25 @@ def test_classical_matrices_are_kernels(name):
         K = family.gram(setting)
         np.testing.assert_allclose(K, K.T)
         assert np.linalg.eigvalsh(K).min() > -1e-12
-        assert K.max() < 10
+        assert np.mean(K.diagonal()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["rbf", "linear", "poly"])
+def test_units_and_origin_of_points_do_not_matter(name):
+    ours, other = (baseline_family(name, KERNEL, P) for P in (X, 1e4 * X + 3))
+    for setting in ours.settings:
+        np.testing.assert_allclose(ours.gram(setting), other.gram(setting), atol=1e-9)
+
+
+def test_a_projected_kernel_has_a_second_hyperparameter():
+    kernel = qk.ProjectedKernel(qk.feature_maps.iqp, gamma=2.0, bandwidth=0.5)
+    family = quantum_family(kernel, X)
+    assert family.n_configurations == 35
+    K = family.gram({"bandwidth_factor": 0.1, "gamma_factor": 10.0})
+    expected = qk.ProjectedKernel(qk.feature_maps.iqp, gamma=20.0, bandwidth=0.05)(X)
+    np.testing.assert_allclose(K, expected, rtol=0, atol=1e-12)
+    own = qk.ProjectedKernel(qk.feature_maps.iqp, outer=RBF(1.0))
+    assert list(quantum_family(own, X).settings[0]) == ["bandwidth_factor"]
 
 
 def test_without_entanglement_fidelities_are_products():
@@ -76,19 +96,35 @@ def test_a_composite_kernel_loses_all_entanglement():
 
 def test_circuits_of_which_nothing_is_left():
     kernel = qk.ProjectedKernel(qk.feature_maps.heisenberg)
-    assert unentangled(kernel, 3) is None
-    assert baseline_family("unentangled", kernel, X) is None
+    assert baseline_family("unentangled", kernel, X).startswith("as it sees no data")
+
+
+def test_gates_on_one_qubit_that_cannot_see_the_data():
+    a, b = cirq.LineQubit.range(2)
+    x = sympy.symbols("x0:3")
+    between = cirq.ISWAP(a, b) ** 0.5
+    gates = [cirq.X(a), between, cirq.rz(x[0] + x[1])(a), cirq.rz(x[2])(b), between**-1]
+    kernel = qk.FidelityKernel(qk.FeatureMap(cirq.Circuit(gates), x))
+    assert np.ptp(kernel(X)) > 0.01
+    assert baseline_family("unentangled", kernel, X).startswith("as it sees no data")
+
+
+def test_circuits_without_entanglement_are_not_compared_with_themselves():
+    kernel = qk.FidelityKernel(qk.feature_maps.angle)
+    assert baseline_family("unentangled", kernel, X).startswith("as it is the kernel itself")
 
 
 def test_the_grid_in_words():
     C = "each with 5 values of C from 0.1 to 1e+03"
-    expected = f"bandwidth of 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, {C}"
+    expected = f"bandwidth_factor of 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, {C}"
     assert quantum_family(KERNEL, X).grid == expected
     assert baseline_family("poly", KERNEL, X).grid.startswith("degree/gamma of 2/0.1, 2/1, ")
     assert baseline_family("linear", KERNEL, X).grid == "35 values of C from 0.001 to 1e+03"
 
 
-@pytest.mark.parametrize("baselines", [[], "svm", ["rbf", "rbf"], ["rbf", "quantum"]])
+@pytest.mark.parametrize(
+    "baselines", [[], "svm", ["rbf", "rbf"], ["rbf", "quantum"], None, 5, [["rbf"]]]
+)
 def test_baselines_that_are_none(baselines):
     with pytest.raises(ValueError, match=r"baselines: expected some of \('rbf', 'linear', 'poly'"):
         check_baselines(baselines)

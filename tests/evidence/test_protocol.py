@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_classification
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import cross_val_score
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from tqdm.auto import tqdm
 
@@ -47,11 +49,15 @@ def twin(y, splits, model):
 found_folds: list = []
 
 
+def centred(model):
+    return TransformedTargetRegressor(model, transformer=StandardScaler(with_std=False))
+
+
 @pytest.mark.parametrize(
     ("y", "model"),
     [
         (CLASSES, lambda gamma, C: SVC(gamma=gamma, C=C)),
-        (NUMBERS, lambda gamma, C: KernelRidge(kernel="rbf", gamma=gamma, alpha=1 / C)),
+        (NUMBERS, lambda gamma, C: centred(KernelRidge(kernel="rbf", gamma=gamma, alpha=1 / C))),
     ],
     ids=["classes", "numbers"],
 )
@@ -112,10 +118,27 @@ def test_targets_that_are_none(y, message):
         Task.of(np.asarray(y))
 
 
+def test_an_offset_of_targets_changes_nothing():
+    _, first = scored(NUMBERS)
+    _, second = scored(NUMBERS + 1000)
+    np.testing.assert_allclose(first.outer, second.outer, atol=1e-6)
+
+
+def test_the_best_regularisation_is_one_that_was_tried():
+    _, scores = scored(CLASSES)
+    assert scores.best[1] in FAMILY.regularizations
+
+
 def test_too_few_points():
     y = np.array([0] * 10 + [1] * 3)
-    with pytest.raises(ValueError, match="cv=4: expected at least as many points of each class, g"):
+    with pytest.raises(ValueError, match=r"expected at least 4 points of each class .*, got 3"):
         Task.of(y).splits(y, None, 4, 1, 0)
+    with pytest.raises(ValueError, match=r"expected at least 3 points of each class .*, got 2"):
+        Task.of(y).splits(y, None, 3, 1, 0)
     groups = np.arange(13) % 3
-    with pytest.raises(ValueError, match="cv=4: expected at least as many groups, got 3"):
+    with pytest.raises(ValueError, match="expected at least 4 groups for 4 folds, got 3"):
         Task.of(y).splits(y, groups, 4, 1, 0)
+    with pytest.raises(ValueError, match="expected at least 3 groups for 3 folds, got 2"):
+        Task.of(y).splits(y, groups, 3, 1, 0)
+    with pytest.raises(ValueError, match="cv=5: expected test sets of two points or more"):
+        Task.of(NUMBERS[:8]).splits(NUMBERS[:8], None, 5, 1, 0)

@@ -13,6 +13,7 @@ from sklearn.gaussian_process.kernels import RBF
 
 import qkernels as qk
 from qkernels.evidence import Interval
+from qkernels.evidence.result import _plain
 from qkernels.evidence.verdict import verdict
 
 X, Y = make_moons(60, noise=0.2, random_state=0)
@@ -55,15 +56,21 @@ def test_the_same_seed_gives_the_same_report(found):
 
 def test_json(found):
     values = json.loads(found[0].to_json())
-    assert values["scores"]["quantum"] == pytest.approx(list(found[0].scores["quantum"]))
+    assert values["scores"]["quantum"] == pytest.approx(found[0].scores["quantum"]._asdict())
     assert values["verdict"] == found[0].verdict
 
 
 def test_the_methods_say_what_was_done(found):
     text = found[0].methods_text()
-    for part in ("60 points of 2 features", "2 times 3-fold", "35 configurations", "Nadeau"):
+    for part in (
+        "60 points of 2 features",
+        "3-fold cross-validation, repeated 2 times",
+        "35 configurations",
+        "Nadeau",
+    ):
         assert part in text
-    assert f"seed {found[0].protocol['seed']}" in text
+    assert "seed 0" in text
+    assert repr(KERNEL) in text
 
 
 class Links(HTMLParser):
@@ -115,7 +122,32 @@ def test_labels_that_a_quantum_kernel_has_made():
     )
     assert result.verdict[0].startswith("The quantum kernel is better than every classical")
     assert all(d.low > 0 and d.mean > 0.2 for d in result.differences.values())
-    assert "Entanglement helps" in result.verdict[1]
+    assert "Gates on several qubits help" in result.verdict[1]
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [KERNEL + RBF(1.0), qk.ProjectedKernel(qk.feature_maps.iqp), KERNEL**2],
+    ids=["sum", "projected", "power"],
+)
+def test_values_that_are_no_probabilities_cost_no_repetitions(kernel, tmp_path):
+    path = tmp_path / "page.html"
+    result = qk.report(kernel, X, Y, cv=2, repeats=1, baselines=["rbf"], out=path, verbose=0)
+    assert "repetitions_for_spread" not in result.diagnostics["concentration"]
+    assert not any("On hardware" in sentence for sentence in result.verdict)
+
+
+def test_nothing_to_compare_with():
+    kernel = qk.ProjectedKernel(qk.feature_maps.heisenberg)
+    with pytest.raises(ValueError, match="baselines: expected one that makes sense here, got"):
+        qk.report(kernel, X, Y, baselines=["unentangled"])
+
+
+def test_what_is_not_finite_is_null():
+    assert _plain({"a": [np.inf, 1.5], "b": (np.nan, 2, "c")}) == {
+        "a": [None, 1.5],
+        "b": [None, 2, "c"],
+    }
 
 
 def test_numbers_are_predicted_too():
@@ -130,7 +162,7 @@ def test_circuits_of_which_nothing_is_left_are_left_out():
     names = ["linear", "unentangled"]
     result = qk.report(kernel, X, Y, cv=2, repeats=1, baselines=names, verbose=0)
     assert "unentangled" not in result.scores
-    assert "Left out: unentangled, as all features are in gates on several qubits." in str(result)
+    assert "Left out: unentangled, as it sees no data" in str(result)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +174,13 @@ def test_circuits_of_which_nothing_is_left_are_left_out():
         ({"y": Y[:9]}, ValueError, "y: expected a value for each of 60 points, got 9"),
         ({"groups": [1, 2]}, ValueError, "groups: expected a value for each of 60 points, got 2"),
         ({"y": np.zeros(60)}, ValueError, "y: expected two values or more"),
+        ({"X": np.ones((60, 2))}, ValueError, "X: expected points that differ, got equal ones"),
+        ({"out": "."}, IsADirectoryError, "out: expected the path of a file, got the folder"),
+        (
+            {"y": [0] * 4 + [1] * 56, "cv": 3},
+            ValueError,
+            "expected at least 3 points of each class",
+        ),
         ({"out": "nowhere/page.html"}, FileNotFoundError, "out: expected the folder of nowhere"),
         ({"kernel": RBF(1.0)}, ValueError, "kernel: expected one with a bandwidth"),
         ({"kernel": "zz"}, TypeError, "kernel: expected a kernel that returns one matrix"),
@@ -181,11 +220,11 @@ NUMBERS = {
 }
 
 
-def words(quantum, rbf, difference, diagnostics=NUMBERS, **more):
+def words(quantum, rbf, difference, diagnostics=NUMBERS, chance=-1.0, **more):
     scores = {"quantum": Interval(quantum, 0, 1), "rbf": Interval(rbf, 0, 1)}
     scores |= {name: Interval(0.5, 0, 1) for name in more}
     differences = {"rbf": Interval(quantum - rbf, *difference)} | more
-    return verdict(scores, differences, diagnostics, "accuracy")
+    return verdict(scores, differences, diagnostics, "accuracy", chance)
 
 
 def test_conclusions():
@@ -204,8 +243,19 @@ def test_entanglement():
         in words(0.9, 0.9, (-0.1, 0.1), unentangled=Interval(0.0, -0.1, 0.1))[1]
     )
     better, worse = Interval(0.2, 0.1, 0.3), Interval(-0.2, -0.3, -0.1)
-    assert "Entanglement helps" in words(0.9, 0.9, (-0.1, 0.1), unentangled=better)[1]
-    assert "Entanglement hurts" in words(0.9, 0.9, (-0.1, 0.1), unentangled=worse)[1]
+    assert "several qubits help" in words(0.9, 0.9, (-0.1, 0.1), unentangled=better)[1]
+    assert "several qubits hurt" in words(0.9, 0.9, (-0.1, 0.1), unentangled=worse)[1]
+
+
+def test_equal_differences_on_all_splits_say_nothing():
+    same = Interval(0.1, 0.1, 0.1)
+    assert "may well be chance" in words(0.9, 0.8, (0.1, 0.1))[0]
+    assert "may well be chance" in words(0.8, 0.9, (-0.1, -0.1))[0]
+    assert "as well within" in words(0.9, 0.9, (-0.1, 0.1), unentangled=same)[1]
+
+
+def test_chance():
+    assert words(0.6, 0.6, (-0.1, 0.1), chance=0.55)[1].startswith("No kernel is clearly better")
 
 
 def test_remarks():
@@ -223,4 +273,4 @@ def test_remarks():
     near = alike | {"geometric_difference": NUMBERS["geometric_difference"] | {"g": 1.2}}
     text = " ".join(words(0.9, 0.9, (-0.1, 0.1), near))
     assert "centred alignment with a polynomial kernel is 0.990" in text
-    assert "no labels can make the quantum kernel much better" in text
+    assert "no labels are much easier for the quantum kernel" in text

@@ -60,8 +60,15 @@ def test_scikit_learn_takes_them():
         ([1] * 5, r"weights: expected 1 to 4 numbers, for words on 0 to 3 qubits, got shape \(5,"),
         ([], r"weights: expected 1 to 4 numbers"),
         ([[1, 1]], r"weights: expected 1 to 4 numbers"),
-        ([1, -1], r"weights: expected none to be negative and one to be positive, got \[1.0, -1.0"),
-        ([0, 0], r"weights: expected none to be negative and one to be positive, got \[0.0, 0.0"),
+        (
+            [1, -1],
+            r"weights: expected finite numbers, none negative and .*, got \[1.0, -1.0",
+        ),
+        ([0, 0], r"weights: expected finite numbers, none negative and .*, got \[0.0, 0.0"),
+        (
+            [np.nan, 1],
+            r"weights: expected finite numbers, none negative and one positive, got",
+        ),
     ],
 )
 def test_weights_that_are_none(weights, message):
