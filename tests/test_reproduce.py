@@ -34,6 +34,14 @@ def test_binomial_error_is_never_zero():
     assert binomial_error(0.0, 60) == pytest.approx(binomial_error(1.0, 60))
 
 
+def test_points_that_are_the_same_are_few_apart():
+    """Inside is k ≤ 2 √k: four points, and five no more."""
+    for k, inside in ((0, True), (1, True), (4, True), (5, False), (6, False)):
+        result = benchmark_tasks.compare("a", 0.5, 0.5 + k / 60)
+        assert result.inside == inside
+        assert result.comment == f"{k} of 60 test points apart"
+
+
 def test_mean_and_error():
     assert mean_and_error([1.0, 2.0, 3.0, 6.0]) == pytest.approx((3.0, math.sqrt(14 / 3 / 4)))
 
@@ -138,7 +146,9 @@ def test_quick(tmp_path, capsys):
     rows = re.findall(r"^\| .* \| (?:yes|\*\*no\*\*) \|.*$", printed, re.MULTILINE)
     assert len(rows) > 20
     assert all(row in written for row in rows)
-    assert f" of {len(rows)} results are inside" in printed
+    again = sum("IQP as run" in row for row in rows)
+    assert again
+    assert f" of {len(rows) - again} results are inside" in printed
     assert suite.QUICK in printed
     assert written.count("\n## ") == len(suite.EXPERIMENTS)
     for module in suite.EXPERIMENTS:

@@ -7,7 +7,7 @@ with one generalise.
 
 Protocol. Linearly separable data and the hidden manifold with six features, from the same streams
 and split as in `benchmark_tasks`, with the same search over C and repetitions of the IQP circuit,
-for the two numbers, with binomial standard errors of 60 points; the second again with the circuit
+for the two numbers, on the same points as there; the second again with the circuit
 as it seems to have been run. For the claim, the circuit has one repetition, and five folds choose C
 and a bandwidth out of 0.1, 0.3, 0.6 and 1. The rule: on both tasks, the test accuracy with the
 chosen bandwidth is higher than with bandwidth 1.
@@ -62,7 +62,8 @@ def run(quick: bool = False) -> Outcome:
         results.append(compare(f"{task}, 6 features, IQP", published, accuracy))
         found[task] = accuracies(split)
     accuracy = score_iqp(iqp_as_run, split)
-    results.append(compare(f"{task}, 6 features, IQP as run", published, accuracy))
+    name = f"{task}, 6 features, IQP as run"
+    results.append(compare(name, published, accuracy, counted=False))
     chosen = {task: tests[BANDWIDTHS.index(best)] for task, (tests, best) in found.items()}
     ours = "; ".join(
         f"{task}: {tests[-1]:.3f} at 1, {chosen[task]:.3f} at {best}"

@@ -20,7 +20,8 @@ class Result:
     """A published number and ours, each with its standard error.
 
     `rounding` is half a unit of the last published digit, and 0 where the number is exact.
-    `comment` says what is special, and `why` what we think is the reason if ours is outside.
+    `comment` says what is special, and `why` what we think is the reason if ours is outside. A
+    second attempt at a number that is there already is not `counted`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Result:
     rounding: float = 0.0
     comment: str = ""
     why: str = ""
+    counted: bool = True
 
     @property
     def band(self) -> tuple[float, float]:
@@ -69,6 +71,15 @@ def binomial_error(accuracy: float, n_points: int) -> float:
     """Return the standard error of an accuracy, half a point added to each side: never 0."""
     share = (accuracy * n_points + 0.5) / (n_points + 1)
     return math.sqrt(share * (1 - share) / n_points)
+
+
+def paired_error(n_apart: float, n_points: int) -> float:
+    """Return the standard error of a difference in accuracy on the same points.
+
+    Of accuracies that are k points apart, k points at least were classified otherwise; these count
+    as so many tosses of a coin.
+    """
+    return math.sqrt(max(n_apart, 1.0)) / n_points
 
 
 def mean_and_error(values: Sequence[float]) -> tuple[float, float]:

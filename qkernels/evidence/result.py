@@ -92,11 +92,11 @@ class Report:
             "what else it has was held fixed. Classical kernels saw the points less their mean, "
             "divided by the root of their mean squared length, of all points, as these know no "
             "targets; poly is (1 + γ x·y)^degree, divided by its mean diagonal. All kernels saw "
-            "the same splits. Intervals are corrected resampled t-intervals of 95 % (Nadeau and Bengio, "
-            "2003). Diagnostics are of kernel matrices of all points at the setting that was best "
-            "on training points on average, scaled to trace N; effective dimension and model "
-            "complexity are at each kernel's own λ = 1/C, scaled alike, so that they say what each "
-            "tuned model does."
+            "the same splits. Intervals are corrected resampled t-intervals of 95 % (Nadeau and "
+            "Bengio, 2003). Diagnostics are of kernel matrices of all points at the setting that "
+            "was best on training points on average, scaled to trace N; effective dimension and "
+            "model complexity are at each kernel's own λ = 1/C, scaled alike, so that they say what "
+            "each tuned model does."
         )
 
 
