@@ -95,8 +95,8 @@ class Report:
             "the same splits. Intervals are corrected resampled t-intervals of 95 % (Nadeau and "
             "Bengio, 2003). Diagnostics are of kernel matrices of all points at the setting that "
             "was best on training points on average, scaled to trace N; effective dimension and "
-            "model complexity are at each kernel's own λ = 1/C, scaled alike, so that they say what "
-            "each tuned model does."
+            "model complexity are at each kernel's own λ = 1/C, scaled alike, so that they say "
+            "what each tuned model does."
         )
 
 
