@@ -43,8 +43,8 @@ def report(
     """Compare a quantum kernel with classical ones and with itself without entanglement, fairly.
 
     Both sides are tuned on training points alone, with equally many configurations: the quantum
-    kernel by a factor of its bandwidth, the others by their own hyperparameters, all by the
-    regularisation.
+    kernel by a factor of its bandwidth, and one of γ if it is projected, the others by their own
+    hyperparameters, all by the regularisation.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def report(
     groups : array-like of shape (n_points,), optional
         Points of one group are never on both sides of a split.
     random_state : int, RandomState instance or None, default=None
-        Deals the folds.
+        Deals the folds; the result's protocol has the seed that deals them again.
     out : str or path-like, optional
         Where a page with table and pictures is written: one .html file that needs no network.
     verbose : int, default=1

@@ -211,7 +211,8 @@ def _write_names(ax: Any, sizes: np.ndarray, names: list[str]) -> None:
     kept, places = _places(sizes, 1.4 * letter * np.char.count(wrapped, "\n") + 1.4 * letter)
     widths = LETTER * letter * np.array([max(map(len, wrapped[k].split("\n"))) for k in kept])
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_ticks(places, wrapped[kept])
+        # A name may hold dollar signs.
+        axis.set_ticks(places, wrapped[kept], parse_math=False)
         axis.set_tick_params(length=0)
     if np.any(np.diff(places) < 1.1 * (widths[:-1] + widths[1:]) / 2):
         ax.xaxis.set_tick_params(rotation=90)

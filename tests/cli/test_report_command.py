@@ -1,6 +1,7 @@
 """`qkernels report`: tables in, words out."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -44,6 +45,16 @@ def test_a_report_for_people():
     assert loud.stdout == quiet.stdout
     assert "No evidence of an advantage" in quiet.stdout
     assert quiet.stderr == ""
+
+
+def test_an_interrupt_says_that_nothing_was_written(monkeypatch, folder):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["qkernels.cli.report"], "report", interrupted)
+    result = run("data.csv", *FAST, "--out", "page.html", code=1)
+    assert result.stderr == "Error: stopped; nothing was written\n"
+    assert not (folder / "page.html").exists()
 
 
 def test_columns(folder):

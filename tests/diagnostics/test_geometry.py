@@ -92,6 +92,18 @@ def test_large_matrices_go_another_way(monkeypatch, K, other):
     )
 
 
+def test_equal_eigenvalues_of_a_large_matrix():
+    """Iterations that look for the largest of them do not end."""
+    n = 450
+    found = geometric_difference(np.eye(n), np.eye(n), regularization=0.01)
+    assert found.g == pytest.approx(1 / 1.01)
+    random = np.random.default_rng(0)
+    K = rbf_kernel(random.normal(size=(n, 2)))
+    values = np.linalg.eigvalsh(K)
+    expected = np.sqrt(np.max(values / (values + 0.01) ** 2))
+    assert geometric_difference(K, np.eye(n), regularization=0.01).g == pytest.approx(expected)
+
+
 def test_the_order_of_points_and_the_scale_do_not_matter(K, other):
     order = np.random.default_rng(3).permutation(len(K))
     shuffle = np.ix_(order, order)

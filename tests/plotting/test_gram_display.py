@@ -94,6 +94,12 @@ def test_where_there_is_no_room_for_all_names_some_are_left_out():
     np.testing.assert_allclose(display.ax_.get_yticks(), shown, atol=1e-9)
 
 
+def test_names_may_hold_dollar_signs(tmp_path):
+    display = GramDisplay(matrix(4), ["$y^$", "$\\foo{$", "$y^$", "US$"]).plot()
+    display.figure_.savefig(tmp_path / "names.png")
+    assert texts(display.ax_.get_xticklabels()) == ["$\\foo{$", "$y^$", "US$"]
+
+
 def test_small_classes_are_named_too():
     y = np.repeat(["large", "small", "tiny", "other"], [190, 4, 2, 4])
     display = GramDisplay(matrix(200), y).plot()
