@@ -27,6 +27,19 @@ from qkernels.plotting import (
     SpectrumDisplay,
 )
 
+# What the quantum kernel's table calls the diagnostics.
+_WORDS = {
+    ("concentration", "mean"): "mean of its values for two points",
+    ("concentration", "variance"): "their variance",
+    ("concentration", "distance_to_identity"): "distance of its matrix to the identity",
+    ("concentration", "repetitions_for_spread"): "repetitions to see values apart on hardware",
+    ("likeness", "rbf"): "centred alignment with the best RBF kernel",
+    ("likeness", "gamma"): "that kernel's γ",
+    ("likeness", "polynomial"): "centred alignment with the best polynomial kernel",
+    ("likeness", "degree"): "that kernel's degree",
+    ("likeness", "scale"): "and its factor of x·y",
+}
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
        color: #1a1a1a; background: #fff; }
@@ -101,6 +114,7 @@ def _score_table(report: Report) -> str:
         )
         for name, score in report.scores.items()
     ]
+    rows.append(("chance", f"{report.chance:.3f}", "", ""))
     head = ("kernel", f"{report.scoring} [95 %]", "quantum less this [95 %]", "best setting")
     return _table(head, rows)
 
@@ -128,9 +142,9 @@ def _nature_table(report: Report) -> str:
             ("its regularisation λ", f"{g['regularization']:.3g}"),
         ]
     rows += [
-        (f"{part}: {name}".replace("_", " "), f"{value:.4g}")
-        for part in ("concentration", "likeness")
-        for name, value in found[part].items()
+        (words, f"{found[part][name]:.4g}")
+        for (part, name), words in _WORDS.items()
+        if name in found[part]
     ]
     return _table(("quantum kernel", ""), rows)
 

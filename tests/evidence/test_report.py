@@ -94,6 +94,8 @@ def test_the_page_needs_no_network(found):
         assert base64.b64decode(link.split(",")[1]).startswith(b"\x89PNG")
     for sentence in result.verdict:
         assert html.escape(sentence) in page
+    for words in ("chance", "centred alignment with the best RBF", "repetitions to see values"):
+        assert words in page
     assert not re.search(r"https?://|@import|url\(", page)
 
 
