@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 import click
@@ -51,21 +50,19 @@ def report_command(
     All columns but the target and the groups are features; scale them before.
     """
     X, y, group_of = read_table(data, target, groups)
-    run = partial(
-        report,
-        read_kernel(kernel_text),
-        X,
-        y,
-        baselines=baselines or BASELINES,
-        cv=cv,
-        repeats=repeats,
-        groups=group_of,
-        random_state=seed,
-        out=out,
-        verbose=int(progress and not as_json),
-    )
     try:
-        found = run()
+        found = report(
+            read_kernel(kernel_text),
+            X,
+            y,
+            baselines=baselines or BASELINES,
+            cv=cv,
+            repeats=repeats,
+            groups=group_of,
+            random_state=seed,
+            out=out,
+            verbose=int(progress and not as_json),
+        )
     except KeyboardInterrupt:
         raise click.ClickException("stopped; nothing was written") from None
     if as_json:

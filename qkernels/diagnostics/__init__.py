@@ -19,6 +19,7 @@ from qkernels.diagnostics.geometry import (
     ModelComplexity,
     engineered_labels,
     geometric_difference,
+    geometric_differences,
     model_complexity,
 )
 from qkernels.diagnostics.learning import LearningCurve, learning_curve
@@ -51,6 +52,7 @@ __all__ = [
     "effective_dimension",
     "engineered_labels",
     "geometric_difference",
+    "geometric_differences",
     "learning_curve",
     "model_complexity",
     "required_repetitions",

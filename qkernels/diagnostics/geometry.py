@@ -8,6 +8,7 @@ of the classical matrix one eigendecomposition does for all regularizations.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,7 +28,7 @@ from qkernels.diagnostics.validation import (
     targets,
 )
 
-_MAX_TRAINING_ERROR = 0.045
+MAX_TRAINING_ERROR = 0.045
 # A regularization that hardly changes a sound kernel matrix: its mean eigenvalue is 1.
 _TINY = 1e-3
 # From this size on, a few products with a vector are cheaper than a tridiagonal form.
@@ -101,6 +102,10 @@ class _Pair:
     def rotated(self) -> np.ndarray:
         return self.vectors.T @ self.quantum @ self.vectors
 
+    def difference(self, regularization: float) -> GeometricDifference:
+        g, g_training = self.g(regularization), self.g_training(regularization)
+        return GeometricDifference(g, g_training, regularization)
+
     def g(self, regularization: float) -> float:
         return self._norm(self.weights(regularization))
 
@@ -136,7 +141,7 @@ def geometric_difference(
     K_quantum: Any,
     *,
     regularization: float | None = None,
-    max_training_error: float = _MAX_TRAINING_ERROR,
+    max_training_error: float = MAX_TRAINING_ERROR,
 ) -> GeometricDifference:
     r"""Return the geometric difference of a classical and a quantum kernel, in spectral norms.
 
@@ -199,7 +204,7 @@ def geometric_difference(
         regularization = not_negative(regularization, "regularization")
     pair = _Pair.of(K_classical, K_quantum)
     found = _choose(pair, bound) if regularization is None else regularization
-    result = GeometricDifference(pair.g(found), pair.g_training(found), found)
+    result = pair.difference(found)
     without = pair.g(found + _TINY)
     if regularization is None and result.g_training > bound:
         _warn(
@@ -213,6 +218,42 @@ def geometric_difference(
             f"regularization of {found + _TINY:.3g} instead of {found:.3g} it is {without:.3g}"
         )
     return result
+
+
+def geometric_differences(
+    K_classical: Any, K_quantum: Any, regularizations: Iterable[float | None]
+) -> list[GeometricDifference]:
+    """Return the geometric difference at several regularizations, the matrices decomposed once.
+
+    Without warnings: what they say of one regularization is seen by comparing several.
+
+    Parameters
+    ----------
+    K_classical, K_quantum : array-like of shape (n_points, n_points)
+        As in `geometric_difference`.
+    regularizations : iterable of float or None
+        As there; None is the largest that keeps g_training at 0.045.
+
+    Returns
+    -------
+    list of GeometricDifference
+
+    Raises
+    ------
+    ValueError
+        As `geometric_difference` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qkernels.diagnostics import geometric_differences
+    >>> found = geometric_differences(np.eye(4), np.ones((4, 4)), [0, 1])
+    >>> [round(each.g, 6) for each in found]
+    [2.0, 1.0]
+    """
+    checked = [None if x is None else not_negative(x, "regularization") for x in regularizations]
+    pair = _Pair.of(K_classical, K_quantum)
+    return [pair.difference(_choose(pair, MAX_TRAINING_ERROR) if x is None else x) for x in checked]
 
 
 def _choose(pair: _Pair, bound: float) -> float:
@@ -279,7 +320,7 @@ def engineered_labels(
         regularization = not_negative(regularization, "regularization")
     pair = _Pair.of(K_classical, K_quantum)
     if regularization is None:
-        regularization = max(_choose(pair, _MAX_TRAINING_ERROR), _TINY)
+        regularization = max(_choose(pair, MAX_TRAINING_ERROR), _TINY)
     weights = pair.weights(regularization)
     # v = √K_Q U W u of the eigenvector u of the transposed product.
     scores = pair.quantum @ (pair.vectors @ (weights * pair.top(weights)[1]))

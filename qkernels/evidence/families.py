@@ -18,7 +18,7 @@ from sklearn.metrics.pairwise import linear_kernel, polynomial_kernel, rbf_kerne
 from qkernels.feature_maps import without_entanglement
 from qkernels.gram import gram_matrix
 from qkernels.kernels import FidelityKernel, ProjectedKernel
-from qkernels.kernels.composition import fitted_to
+from qkernels.kernels.composition import arguments_named, fitted_to
 
 # Seven settings of a kernel's own hyperparameters, and five of the regularisation.
 BANDWIDTHS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -93,7 +93,7 @@ def quantum_family(kernel: Kernel, X: np.ndarray, name: str = "quantum") -> Fami
     ValueError
         If no part of the kernel has a bandwidth.
     """
-    if not _arguments(kernel, "bandwidth"):
+    if not arguments_named(kernel, "bandwidth"):
         raise ValueError(f"kernel: expected one with a bandwidth, got {kernel!r}")
     settings = _settings(("bandwidth_factor",), zip(BANDWIDTHS, strict=True))
     if isinstance(kernel, ProjectedKernel) and kernel.outer is None:
@@ -112,15 +112,11 @@ def with_factors(
     kernel: Kernel, bandwidth_factor: float, gamma_factor: float | None = None
 ) -> Kernel:
     """Return a copy with every bandwidth, and γ if its factor is given, multiplied."""
-    values = kernel.get_params()
-    scaled = {key: _times(values[key], bandwidth_factor) for key in _arguments(kernel, "bandwidth")}
+    widths = arguments_named(kernel, "bandwidth")
+    scaled = {key: _times(width, bandwidth_factor) for key, width in widths.items()}
     if gamma_factor is not None:
         scaled["gamma"] = kernel.gamma * gamma_factor
     return clone(kernel).set_params(**scaled)
-
-
-def _arguments(kernel: Kernel, name: str) -> list[str]:
-    return [key for key in kernel.get_params() if key.split("__")[-1] == name]
 
 
 def _times(value: Any, factor: float) -> Any:
@@ -139,8 +135,8 @@ def unentangled(kernel: Kernel, n_features: int) -> Kernel:
     kernel = fitted_to(kernel, n_features)
     values = kernel.get_params()
     changed: dict[str, Any] = {}
-    for key in _arguments(kernel, "feature_map"):
-        feature_map, (*path, _) = values[key], key.split("__")
+    for key, feature_map in arguments_named(kernel, "feature_map").items():
+        *path, _ = key.split("__")
         parameters = "__".join([*path, "parameters"])
         if values[parameters] is not None:
             feature_map = feature_map.bind(values[parameters])

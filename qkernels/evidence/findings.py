@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -11,10 +10,9 @@ import numpy as np
 
 from qkernels import diagnostics
 from qkernels.alignment import centered_alignment
+from qkernels.diagnostics.geometry import MAX_TRAINING_ERROR
 from qkernels.evidence.families import Family
 
-# Above this bound on its training error a model fits no labels: see `geometric_difference`.
-MAX_TRAINING_ERROR = 0.045
 # What is left of g when the tiniest eigenvalues do not count.
 REGULARIZATION = 0.01
 
@@ -74,12 +72,9 @@ def _nearest(K: np.ndarray, classical: Iterable[Family]) -> dict[str, Any] | Non
     for family in classical:
         for setting in family.settings:
             matrix = family.gram(setting)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", diagnostics.IllConditionedWarning)
-                chosen = diagnostics.geometric_difference(matrix, K)
-                regularized = diagnostics.geometric_difference(
-                    matrix, K, regularization=REGULARIZATION
-                )
+            chosen, regularized = diagnostics.geometric_differences(
+                matrix, K, (None, REGULARIZATION)
+            )
             if chosen.g_training <= MAX_TRAINING_ERROR:
                 row = {"from": family.name, "setting": dict(setting), **asdict(chosen)}
                 found.append(row | {"g_regularized": regularized.g})

@@ -9,23 +9,23 @@ from __future__ import annotations
 import base64
 import html
 import io
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qkernels.diagnostics import IllConditionedWarning
 from qkernels.evidence.families import Family
 from qkernels.evidence.findings import best_matrix
 from qkernels.evidence.result import Report
+from qkernels.gram.files import beside
 from qkernels.plotting import (
     ConcentrationDisplay,
     GeometricDifferenceDisplay,
     GramDisplay,
     SpectrumDisplay,
 )
+from qkernels.plotting.style import BLUE, VERMILION
 
 # What the quantum kernel's table calls the diagnostics.
 _WORDS = {
@@ -63,12 +63,9 @@ def write_page(
     """Write the page of a report, whole or not at all."""
     pictures = _pictures(report, families, X, y)
     text = _page(report, pictures)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with beside(path) as new:
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
 
 
 def _page(report: Report, pictures: Iterable[tuple[str, str]]) -> str:
@@ -186,7 +183,7 @@ def _pictures(
         drawn.append(
             (
                 f"Geometric difference from the nearest classical kernel, {nearest['from']}.",
-                lambda ax: _draw_geometry(ax, matrix, K),
+                lambda ax: GeometricDifferenceDisplay.from_matrices(matrix, K, ax=ax),
             )
         )
     return [(caption, _image(draw)) for caption, draw in drawn]
@@ -208,7 +205,7 @@ def _draw_scores(ax: Any, report: Report) -> None:
     names = list(report.scores)[::-1]
     for place, name in enumerate(names):
         score = report.scores[name]
-        colour = "#d55e00" if name == "quantum" else "#0072b2"
+        colour = VERMILION if name == "quantum" else BLUE
         ax.errorbar(
             score.mean,
             place,
@@ -222,14 +219,8 @@ def _draw_scores(ax: Any, report: Report) -> None:
     ax.grid(axis="x", alpha=0.3)
 
 
-def _draw_geometry(ax: Any, K_classical: np.ndarray, K_quantum: np.ndarray) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", IllConditionedWarning)
-        GeometricDifferenceDisplay.from_matrices(K_classical, K_quantum, ax=ax)
-
-
 def _draw_tuning(ax: Any, report: Report, families: Mapping[str, Family]) -> None:
-    styles = {"quantum": ("o-", "#d55e00"), "unentangled": ("s--", "#0072b2")}
+    styles = {"quantum": ("o-", VERMILION), "unentangled": ("s--", BLUE)}
     for name, (style, colour) in styles.items():
         if name in families:
             found = report.settings[name]

@@ -92,10 +92,8 @@ class Task:
         """Return a search for the regularisation, on kernel matrices."""
         estimator: BaseEstimator
         if self.name == "classification":
-            estimator, grid = (
-                SVC(kernel="precomputed", max_iter=_MAX_ITER),
-                {"C": list(regularizations)},
-            )
+            estimator = SVC(kernel="precomputed", max_iter=_MAX_ITER)
+            grid = {"C": list(regularizations)}
         else:
             estimator = _CentredRidge(kernel="precomputed")
             grid = {"alpha": [1 / C for C in regularizations]}
@@ -112,13 +110,12 @@ class Task:
             If a class has fewer points than there are folds, or there are fewer groups.
         """
         random = check_random_state(random_state)
+        self._require(cv, y, groups)
         if groups is None:
-            self._require(cv, y, None)
             stratified = self.name == "classification"
             splitter = RepeatedStratifiedKFold if stratified else RepeatedKFold
             found = list(splitter(n_splits=cv, n_repeats=repeats, random_state=random).split(y, y))
         else:
-            self._require(cv, y, groups)
             found = [
                 split
                 for _ in range(repeats)

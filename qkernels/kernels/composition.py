@@ -199,10 +199,14 @@ def parts(kernel: Kernel) -> list[Kernel]:
 
 def fitted_to(kernel: Kernel, n_features: int) -> Kernel:
     """Return a copy whose feature maps are built for so many features, and can be written down."""
-    values = kernel.get_params()
-    maps = {name: map_ for name, map_ in values.items() if name.split("__")[-1] == "feature_map"}
+    maps = arguments_named(kernel, "feature_map")
     built = {name: as_feature_map(map_, n_features) for name, map_ in maps.items()}
     return clone(kernel).set_params(**built)
+
+
+def arguments_named(kernel: Kernel, name: str) -> dict[str, Any]:
+    """Return the arguments of one name of a kernel and all that it is made of, by long names."""
+    return {key: v for key, v in kernel.get_params().items() if key.split("__")[-1] == name}
 
 
 def check_angles(kernel: Kernel, X: np.ndarray) -> None:
@@ -217,8 +221,7 @@ def without_caches(kernel: Kernel) -> Kernel:
     """Return a copy whose evaluators keep nothing, for those who keep what is prepared."""
     evaluators = {
         name: resolve_evaluator(value)
-        for name, value in kernel.get_params().items()
-        if name.split("__")[-1] == "evaluator"
+        for name, value in arguments_named(kernel, "evaluator").items()
     }
     bare = {
         name: e.without_cache() for name, e in evaluators.items() if hasattr(e, "without_cache")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from sklearn.gaussian_process.kernels import RBF
 
-from qkernels.diagnostics import IllConditionedWarning, geometric_difference
+from qkernels.diagnostics import geometric_differences
+from qkernels.diagnostics.geometry import MAX_TRAINING_ERROR
 from qkernels.diagnostics.validation import fraction
 from qkernels.feature_maps.validation import integer
 from qkernels.kernels.validation import check_data
@@ -96,7 +96,7 @@ class GeometricDifferenceDisplay(KernelDisplay):
         n_points: int,
         *,
         names: Sequence[str] | None = None,
-        max_training_error: float = 0.045,
+        max_training_error: float = MAX_TRAINING_ERROR,
     ) -> None:
         self.regularizations = positive(regularizations, "regularizations")
         self.g = _rows(g, "g", len(self.regularizations))
@@ -120,7 +120,7 @@ class GeometricDifferenceDisplay(KernelDisplay):
         *,
         classical: Any = None,
         regularizations: Any = None,
-        max_training_error: float = 0.045,
+        max_training_error: float = MAX_TRAINING_ERROR,
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
@@ -183,7 +183,7 @@ class GeometricDifferenceDisplay(KernelDisplay):
         K_quantum: Any,
         *,
         regularizations: Any = None,
-        max_training_error: float = 0.045,
+        max_training_error: float = MAX_TRAINING_ERROR,
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
@@ -290,10 +290,7 @@ def _rbf(X: np.ndarray) -> RBF:
 
 def _curves(K_classical: Any, K_quantum: Any, grid: np.ndarray) -> tuple[list[float], list[float]]:
     """Return g and g_training at each regularisation."""
-    with warnings.catch_warnings():
-        # What the warning says of one regularisation, the picture shows of all.
-        warnings.simplefilter("ignore", IllConditionedWarning)
-        found = [geometric_difference(K_classical, K_quantum, regularization=x) for x in grid]
+    found = geometric_differences(K_classical, K_quantum, grid)
     return [each.g for each in found], [each.g_training for each in found]
 
 

@@ -92,6 +92,25 @@ def test_large_matrices_go_another_way(monkeypatch, K, other):
     )
 
 
+def test_several_regularizations_are_those_one_by_one(K, other):
+    strengths = (0, 1e-3, None, 2.0)
+    found = diagnostics.geometric_differences(K, other, strengths)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", diagnostics.IllConditionedWarning)
+        expected = [geometric_difference(K, other, regularization=x) for x in strengths]
+    assert found == expected
+    with pytest.raises(ValueError, match=r"expected regularization .*-1"):
+        diagnostics.geometric_differences(K, other, [0, -1])
+
+
+def test_several_regularizations_warn_of_nothing(moons):
+    rbf, quantum = moons
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bare, _ = diagnostics.geometric_differences(rbf, quantum["projected"], [0, None])
+    assert bare.g > 900
+
+
 def test_equal_eigenvalues_of_a_large_matrix():
     """Iterations that look for the largest of them do not end."""
     n = 450
