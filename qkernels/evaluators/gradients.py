@@ -161,7 +161,7 @@ class _Side:
         # The loops read whole blocks; a slice of the points may have gaps or run backwards.
         re, im = map(np.ascontiguousarray, self._states.parts[k])
         simulation = Simulation(component, self._angles, re.dtype)
-        slots = simulation.pull_back((re, im), cotangent)
+        slots = simulation.pull_back(component.overlap, (re, im), cotangent)
         self._gradient += component.slots.pull_back(slots)
 
     def finish(self) -> Gradient:

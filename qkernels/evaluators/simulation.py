@@ -85,9 +85,8 @@ class Simulation:
         self._run(run, program)
         return values
 
-    def pull_back(self, states: Planes, cotangents: Planes) -> np.ndarray:
-        """Return the gradients by the slots, given those by the `overlap` states."""
-        program = self._component.overlap
+    def pull_back(self, program: Program, states: Planes, cotangents: Planes) -> np.ndarray:
+        """Return the gradients by the slots, given those by the states after a program."""
         reverse = self._reverse(program)
 
         def run(

@@ -30,13 +30,14 @@ from qkernels.evaluators.observables import measure, read_words
 from qkernels.evaluators.shot_noise import ShotNoise
 from qkernels.evaluators.simulation import COTANGENTS, STATES, TANGENTS, Simulation, room_size
 from qkernels.evaluators.states import PreparedStates, Source
+from qkernels.evaluators.values import SharedValue
 from qkernels.feature_maps import FeatureMap
 from qkernels.memory import parse_size, require_memory
 
 _DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
 
 
-class StatevectorEvaluator:
+class StatevectorEvaluator(SharedValue):
     """Exact fidelities and expectation values from state vectors.
 
     An evaluator is a shared value: a copy is the evaluator itself, two with equal arguments are
@@ -108,22 +109,8 @@ class StatevectorEvaluator:
         names = ("precision", "cache_size", "repetitions", "random_state")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
-    def __copy__(self) -> StatevectorEvaluator:
-        return self
-
-    def __deepcopy__(self, memo: dict) -> StatevectorEvaluator:
-        return self
-
     def __reduce__(self) -> tuple:
         return partial(StatevectorEvaluator, **self._arguments()), ()
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, StatevectorEvaluator):
-            return NotImplemented
-        return self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
