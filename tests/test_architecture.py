@@ -15,20 +15,21 @@ PACKAGE = ROOT / "qkernels"
 LAYERS = [
     {"expressions", "memory", "tiles"},
     {"feature_maps"},
-    {"compilation"},
+    {"ansatze", "compilation", "interop"},
     {"loops", "sampling"},
     {"evaluators"},
+    {"parameter_shift"},
     {"kernels"},
-    {"alignment", "optimizers", "psd"},
+    {"alignment", "optimizers", "psd", "qnn"},
     {"losses"},
-    {"gram", "hardware", "training"},
+    {"gram", "hardware", "training", "variational"},
     {"features", "nystroem", "operators"},
     {"diagnostics"},
     {"datasets", "plotting"},
     {"evidence"},
     {"cli"},
     {"migration"},
-    {"testing", "__init__"},
+    {"testing", "torch", "__init__"},
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 500

@@ -125,7 +125,11 @@ class _Part:
 
 def _joint(factors: Sequence[np.ndarray]) -> np.ndarray:
     """Return the probabilities of all parts together, the last part's digits the fastest."""
-    return reduce(lambda a, b: (a[:, :, np.newaxis] * b[:, np.newaxis]).reshape(len(a), -1), factors)
+
+    def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return (a[:, :, np.newaxis] * b[:, np.newaxis]).reshape(len(a), -1)
+
+    return reduce(product, factors)
 
 
 def _marginal(weights: np.ndarray, parts: Sequence[_Part], k: int) -> np.ndarray:

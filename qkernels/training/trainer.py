@@ -1,41 +1,32 @@
 """A kernel's free hyperparameters to the minimum of a loss.
 
-What lives here: `KernelTrainer`, which turns a loss of the kernel matrix into one of `theta`, and
-minimises it. The losses are in `losses`, the gradients are the kernels'.
+What lives here: `KernelTrainer`, which turns a loss of the kernel matrix into one of `theta`. The
+losses are in `losses`, the gradients are the kernels', the way down is in `optimizers`.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import count
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 from sklearn.base import BaseEstimator
 from sklearn.gaussian_process.kernels import Kernel
-from sklearn.utils import check_random_state, check_X_y, resample
-from tqdm.auto import tqdm
+from sklearn.utils import check_random_state, check_X_y
 
 from qkernels.alignment import is_regression
 from qkernels.kernels import value_and_vjp
 from qkernels.losses import Loss, get_loss
-from qkernels.optimizers import SPSA, Adam
-from qkernels.sampling.budget import BudgetExceeded
-
-# Those of scipy's methods that use a gradient, with what they call the number of iterations; the
-# first group keeps within bounds.
-_BOUNDED = {"L-BFGS-B": "maxiter", "TNC": "maxfun", "SLSQP": "maxiter"}
-_UNBOUNDED = dict.fromkeys(("CG", "BFGS", "Newton-CG", "trust-constr"), "maxiter")
-
-Record: TypeAlias = Callable[[np.ndarray, float], None]
-Callback: TypeAlias = Callable[[int, np.ndarray, float], Any]
-
-
-class _Stop(Exception):
-    """The callback wants no more steps."""
+from qkernels.optimizers import (
+    SPSA,
+    Adam,
+    Callback,
+    Descent,
+    as_optimizer,
+    check_count,
+    draw_batches,
+)
+from qkernels.optimizers.choice import UNBOUNDED
 
 
 class KernelTrainer(BaseEstimator):
@@ -150,58 +141,18 @@ class KernelTrainer(BaseEstimator):
         """
         X, y = check_X_y(X, y, dtype="numeric", estimator=self)
         run = _Run(self, X, y)
-        try:
-            for start in run.starts():
-                run.descend(start)
-        except (KeyboardInterrupt, BudgetExceeded) as stop:
-            if not run.best.history:
-                raise
-            why = "reached its budget" if isinstance(stop, BudgetExceeded) else "was interrupted"
-            warnings.warn(f"training {why}; the best so far is kept", stacklevel=2)
-        self.kernel_ = run.kernel.clone_with_theta(run.best.theta)
-        self.loss_ = run.best.loss
-        self.history_ = np.array(run.best.history)
+        descent = run.descent(self.callback, self.verbose)
+        descent.run(run.starts())
+        self.kernel_ = run.kernel.clone_with_theta(descent.theta)
+        self.loss_ = descent.loss
+        self.history_ = np.array(descent.history)
         self.n_iter_ = len(self.history_) - 1
         self.n_features_in_ = X.shape[1]
         return self
 
 
-class _Path:
-    """The way from one start: the losses, and the point that is its result.
-
-    Parameters
-    ----------
-    wanders : bool
-        Whether the losses on the way say too little to choose by: the last point is the result
-        then, the best one otherwise.
-    noisy : bool
-        Whether a point's loss depends on the batch: the result's is the mean of the last tenth
-        then.
-    """
-
-    def __init__(self, *, wanders: bool, noisy: bool) -> None:
-        self._wanders, self._noisy = wanders, noisy
-        self.history: list[float] = []
-        self.theta = np.empty(0)
-
-    def add(self, theta: np.ndarray, loss: float) -> None:
-        """Go on to a point."""
-        if self._wanders or not self.history or loss < min(self.history):
-            self.theta = theta.copy()
-        self.history.append(loss)
-
-    @property
-    def loss(self) -> float:
-        """The result's loss; infinite before there is one."""
-        if not self.history:
-            return np.inf
-        if self._noisy:
-            return float(np.mean(self.history[-max(1, len(self.history) // 10) :]))
-        return self.history[-1] if self._wanders else min(self.history)
-
-
 class _Run:
-    """One fit: the loss as a function of theta, and the ways down from each start."""
+    """One fit: the loss as a function of theta, and where to start."""
 
     def __init__(self, trainer: KernelTrainer, X: np.ndarray, y: np.ndarray) -> None:
         if not isinstance(trainer.kernel, Kernel):
@@ -214,21 +165,17 @@ class _Run:
             )
         self._X, self._y = X, y
         self._loss = get_loss(trainer.loss)
-        self._optimizer = _check_optimizer(trainer.optimizer)
-        self._max_iter = _check_count("max_iter", trainer.max_iter, 1)
-        self._n_restarts = _check_count("n_restarts", trainer.n_restarts, 0)
+        self._optimizer = as_optimizer(trainer.optimizer)
+        self._max_iter = check_count("max_iter", trainer.max_iter, 1)
+        self._n_restarts = check_count("n_restarts", trainer.n_restarts, 0)
         self._random_state = check_random_state(trainer.random_state)
-        self._batches = self._draw_batches(trainer.batch_size)
-        self.best = self._path()
-        self._callback = _check_callback(trainer.callback)
-        self._verbose = trainer.verbose
-        # Angles are periodic: their bounds are no walls.
-        free = _is_angle(self.kernel)[:, np.newaxis] | (self._optimizer in _UNBOUNDED)
-        self._walls = np.where(free, [-np.inf, np.inf], self.kernel.bounds)
-
-    def _path(self) -> _Path:
-        noisy = self._batches is not None
-        return _Path(wanders=noisy or isinstance(self._optimizer, SPSA), noisy=noisy)
+        self._batches = draw_batches(
+            trainer.batch_size,
+            len(y),
+            self._optimizer,
+            self._random_state,
+            classes=None if is_regression(y) else y,
+        )
 
     def starts(self) -> Iterator[np.ndarray]:
         """Yield theta as it is, then random ones between its bounds."""
@@ -236,92 +183,32 @@ class _Run:
         for _ in range(self._n_restarts):
             yield self._random_state.uniform(*self.kernel.bounds.T)
 
-    def descend(self, theta: np.ndarray) -> None:
-        """Go down from one start, and keep the way if it leads lower than the others."""
-        path = self._path()
-        bar = tqdm(total=self._max_iter, disable=not self._verbose, desc="training")
-
-        def record(point: np.ndarray, loss: float) -> None:
-            path.add(point, loss)
-            bar.set_postfix(loss=loss)
-            step = len(path.history) - 1
-            bar.update(step > 0)
-            if step and self._callback is not None and self._callback(step, point, loss):
-                raise _Stop
-
-        try:
-            self._minimize(self._inside(theta), record)
-        except _Stop:
-            pass
-        finally:
-            bar.close()
-            if path.loss < self.best.loss:
-                self.best = path
-
-    def _minimize(self, theta: np.ndarray, record: Record) -> None:
-        if isinstance(self._optimizer, Adam):
-            self._minimize_by_adam(self._optimizer, theta, record)
-        elif isinstance(self._optimizer, SPSA):
-            self._minimize_by_spsa(self._optimizer, theta, record)
-        else:
-            self._minimize_by_scipy(self._optimizer, theta, record)
-
-    def _minimize_by_adam(self, optimizer: Adam, theta: np.ndarray, record: Record) -> None:
-        update = optimizer.updates()
-        for _ in range(self._max_iter):
-            loss, gradient = self._value_and_gradient(theta)
-            record(theta, loss)
-            theta = self._inside(update(theta, gradient))
-        record(theta, self._value(theta))
-
-    def _minimize_by_spsa(self, optimizer: SPSA, theta: np.ndarray, record: Record) -> None:
-        update = optimizer.updates(
-            lambda point: self._value(self._inside(point)), self._random_state
-        )
-        for _ in range(self._max_iter):
-            after, loss = update(theta)
-            record(theta, loss)
-            theta = self._inside(after)
-        record(theta, self._value(theta))
-
-    def _minimize_by_scipy(self, method: str, theta: np.ndarray, record: Record) -> None:
-        losses: dict[bytes, float] = {}
-
-        def value_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
-            loss, gradient = self._value_and_gradient(point)
-            losses[point.tobytes()] = loss
-            if len(losses) == 1:
-                record(point, loss)
-            return loss, gradient
-
-        def callback(point: np.ndarray, *_: Any) -> None:
-            # TNC may round a point after its evaluation.
-            loss = losses.get(point.tobytes())
-            record(point, self._value(point) if loss is None else loss)
-
-        minimize(
-            value_and_gradient,
-            theta,
-            jac=True,
-            method=method,
-            bounds=self._walls if method in _BOUNDED else None,
+    def descent(self, callback: Callback | None, verbose: int) -> Descent:
+        """Return the way down that the trainer asks for."""
+        # Angles are periodic: their bounds are no walls.
+        free = _is_angle(self.kernel)[:, np.newaxis] | (self._optimizer in UNBOUNDED)
+        return Descent(
+            self,
+            self._optimizer,
+            self._max_iter,
+            noisy=self._batches is not None,
+            walls=np.where(free, [-np.inf, np.inf], self.kernel.bounds),
+            random_state=self._random_state,
             callback=callback,
-            options={(_BOUNDED | _UNBOUNDED)[method]: self._max_iter},
+            verbose=verbose,
         )
 
-    def _value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the loss and its gradient by theta, at a new batch where there are batches."""
         X, y = self._batch()
         K, vjp = value_and_vjp(self.kernel.clone_with_theta(theta), X)
         value, by_matrix = _check_pair(self._loss(K, y), theta)
         return value, vjp(by_matrix).theta
 
-    def _value(self, theta: np.ndarray) -> float:
+    def value(self, theta: np.ndarray) -> float:
+        """Return the loss."""
         X, y = self._batch()
         return _check_pair(self._loss(self.kernel.clone_with_theta(theta)(X), y), theta)[0]
-
-    def _inside(self, theta: np.ndarray) -> np.ndarray:
-        """Return the point between the walls that is closest."""
-        return np.clip(theta, *self._walls.T)
 
     def _batch(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all points, or a new draw of some."""
@@ -329,20 +216,6 @@ class _Run:
             return self._X, self._y
         rows = next(self._batches)
         return self._X[rows], self._y[rows]
-
-    def _draw_batches(self, size: int | None) -> Iterator[np.ndarray] | None:
-        """Return an endless supply of rows, each class in proportion; None for all points."""
-        if size is None or _check_count("batch_size", size, 2) >= len(self._y):
-            return None
-        if not isinstance(self._optimizer, Adam | SPSA):
-            raise ValueError(
-                f"batch_size={size} makes the loss noisy, which takes the optimizer 'adam' or "
-                f"'spsa'; got {self._optimizer!r}"
-            )
-        rows = np.arange(len(self._y))
-        draw = partial(resample, rows, replace=False, random_state=self._random_state)
-        classes = None if is_regression(self._y) else self._y
-        return (draw(n_samples=size, stratify=classes) for _ in count())
 
 
 def _is_angle(kernel: Kernel) -> np.ndarray:
@@ -360,30 +233,3 @@ def _check_pair(found: Any, theta: np.ndarray) -> tuple[float, Any]:
     if not np.isfinite(value):
         raise ValueError(f"expected a finite loss, got {value} at theta = {theta}")
     return float(value), by_matrix
-
-
-def _check_callback(callback: Any) -> Callback | None:
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback: expected a function or None, got {callback!r}")
-    return callback
-
-
-def _check_count(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
-    return int(value)
-
-
-def _check_optimizer(optimizer: Any) -> str | Adam | SPSA:
-    if isinstance(optimizer, Adam | SPSA):
-        return optimizer
-    known: dict[str, str | Adam | SPSA] = {
-        **{method: method for method in (*_BOUNDED, *_UNBOUNDED)},
-        "adam": Adam(),
-        "spsa": SPSA(),
-    }
-    if isinstance(optimizer, str) and optimizer in known:
-        return known[optimizer]
-    raise ValueError(
-        f"optimizer: expected one of {list(known)}, Adam(...) or SPSA(...), got {optimizer!r}"
-    )

@@ -1,7 +1,7 @@
 """Stochastic optimizers: Adam with gradients, SPSA without.
 
 What lives here: the two that `scipy.optimize.minimize` does not have, as small values with their
-settings. What is minimised, and which point is kept, is the business of `training`.
+settings. Which point of their way is kept is the business of `descent`.
 """
 
 from __future__ import annotations

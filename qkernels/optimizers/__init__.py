@@ -1,0 +1,17 @@
+"""Optimizers, and the way down with one of them: from starts to the best point found."""
+
+from qkernels.optimizers.batches import draw_batches
+from qkernels.optimizers.choice import Optimizer, as_optimizer, check_count
+from qkernels.optimizers.descent import Callback, Descent
+from qkernels.optimizers.stochastic import SPSA, Adam
+
+__all__ = [
+    "SPSA",
+    "Adam",
+    "Callback",
+    "Descent",
+    "Optimizer",
+    "as_optimizer",
+    "check_count",
+    "draw_batches",
+]
