@@ -1,4 +1,4 @@
-"""Checks of what evaluators on state vectors are given: points, parameters, cotangents, seeds."""
+"""Checks of what evaluators are given: points, parameters, cotangents, outputs, seeds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qkernels.feature_maps.validation import integer, real_array
+from qkernels.feature_maps.validation import integer, real_array, typed
 
 
 def checked_points(inputs: Any) -> np.ndarray:
@@ -52,6 +52,34 @@ def checked_cotangent(value: Any, shape: tuple[int, int]) -> np.ndarray:
     if not np.isfinite(cotangent).all():
         raise ValueError("expected a cotangent of finite numbers, got one with inf or nan")
     return cotangent
+
+
+def checked_outputs(outputs: Any, n_outputs: Any, n_qubits: int) -> np.ndarray:
+    """Return the output that each basis state counts for, as contiguous int64, (2^n_qubits,).
+
+    Raises
+    ------
+    TypeError
+        If they are not integers.
+    ValueError
+        If there are not 2^n_qubits of them, one is not from 0 to n_outputs - 1, or n_outputs is
+        not an integer of at least 1.
+    """
+    most = integer(n_outputs, "n_outputs", 1) - 1
+    numbers = np.asarray(outputs)
+    if not np.issubdtype(numbers.dtype, np.integer):
+        raise TypeError(f"expected outputs to be an array of integers, got {typed(outputs)}")
+    if numbers.shape != (2**n_qubits,):
+        raise ValueError(
+            f"expected an output for each of the {2**n_qubits} basis states of {n_qubits} qubits, "
+            f"got outputs of shape {numbers.shape}"
+        )
+    wrong = np.flatnonzero((numbers < 0) | (numbers > most))
+    if wrong.size:
+        raise ValueError(
+            f"expected outputs from 0 to {most}, got {numbers[wrong[0]]} for basis state {wrong[0]}"
+        )
+    return np.ascontiguousarray(numbers, dtype=np.int64)
 
 
 def repetitions_and_seed(repetitions: Any, random_state: Any) -> tuple[int | None, int | None]:
