@@ -1,7 +1,8 @@
 """Probabilities of measurement outcomes, summed into outputs, and their gradients.
 
 Every basis state counts for one output, such as its parity. The states of a few points exist at a
-time. Expectation values of Pauli words live in `observables`.
+time. What lives here: the computing, and `OutputProbabilities`, which gives it to an evaluator of
+exact states. Expectation values of Pauli words live in `observables`.
 """
 
 from __future__ import annotations
@@ -9,17 +10,117 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 
-from qkernels.compilation import CompiledCircuit, Component
+from qkernels.compilation import CompiledCircuit, Component, compile_feature_map
+from qkernels.evaluators.arguments import (
+    checked_cotangent,
+    checked_outputs,
+    checked_parameters,
+    checked_points,
+)
+from qkernels.evaluators.gradients import Gradient
 from qkernels.evaluators.simulation import Simulation
+from qkernels.feature_maps import FeatureMap
+from qkernels.memory import require_memory
 
 # About so many amplitudes exist at a time.
 _AMPLITUDES = 2**20
 # Numbers held for each of them: states, cotangents, probabilities, and products of these.
-NUMBERS_AN_AMPLITUDE = 10
+_NUMBERS_AN_AMPLITUDE = 10
+
+
+class OutputProbabilities:
+    """What gives an evaluator of exact states the probabilities of outcomes.
+
+    To be mixed into an evaluator that has `_dtype`, the type of its states.
+    """
+
+    _dtype: np.dtype
+
+    def probabilities(
+        self,
+        feature_map: FeatureMap,
+        inputs: Any,
+        parameters: Any | None = None,
+        *,
+        outputs: Any,
+        n_outputs: int,
+        return_std: bool = False,
+    ) -> Any:
+        """Return how probable each output is when all qubits are measured.
+
+        Parameters
+        ----------
+        feature_map, inputs, parameters
+            As in `embed`.
+        outputs : array-like of shape (2^n_qubits,), int
+            The output, from 0 to n_outputs - 1, that each basis state counts for; the first qubit
+            is a basis state's most significant digit.
+        n_outputs : int
+        return_std : bool, default=False
+            Whether to return the standard errors too; they are 0 here.
+
+        Returns
+        -------
+        ndarray of shape (n_points, n_outputs), or two of them
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the circuit cannot be compiled, an angle is not a finite number, there are no
+            points, or outputs are none as described.
+        MemoryError
+            If the states of a few points would not fit.
+        """
+        inputs, values = checked_points(inputs), checked_parameters(parameters)
+        _require_room(feature_map, len(inputs))
+        numbers = checked_outputs(outputs, n_outputs, feature_map.n_qubits)
+        compiled = compile_feature_map(feature_map)
+        angles = compiled.angles(inputs, values)
+        result = output_probabilities(compiled, angles, numbers, n_outputs, self._dtype)
+        return (result, np.zeros_like(result)) if return_std else result
+
+    def probabilities_vjp(
+        self,
+        feature_map: FeatureMap,
+        inputs: Any,
+        parameters: Any | None,
+        outputs: Any,
+        cotangent: Any,
+    ) -> Gradient:
+        """Return the gradient of a scalar, given that with respect to outputs' probabilities.
+
+        Parameters
+        ----------
+        feature_map, inputs, parameters, outputs
+            As in `probabilities`.
+        cotangent : array-like of shape (n_points, n_outputs)
+
+        Returns
+        -------
+        Gradient
+            `.parameters` and `.X`.
+
+        Raises
+        ------
+        TypeError, ValueError, MemoryError
+            As `probabilities` does; if the cotangent is not one of finite numbers of such a shape,
+            or the circuit's angles have no finite derivative.
+        """
+        inputs, values = checked_points(inputs), checked_parameters(parameters)
+        n_outputs = np.shape(cotangent)[-1] if np.ndim(cotangent) == 2 else 1
+        cotangent = checked_cotangent(cotangent, (len(inputs), n_outputs))
+        _require_room(feature_map, len(inputs))
+        numbers = checked_outputs(outputs, n_outputs, feature_map.n_qubits)
+        compiled = compile_feature_map(feature_map)
+        angles = compiled.angles(inputs, values)
+        by_angle = pull_back_outputs(compiled, angles, numbers, cotangent, self._dtype)
+        by_input, by_parameter = compiled.pull_back(inputs, values, by_angle)
+        return Gradient(by_parameter, by_input)
 
 
 def output_probabilities(
@@ -117,9 +218,7 @@ class _Part:
         stored = np.empty(cotangent.shape, self.dtype)
         stored[:, self.place] = 2 * cotangent
         re, im = self.states
-        slots = self.simulation.pull_back(
-            self.component.main, (re, im), (stored * re, stored * im)
-        )
+        slots = self.simulation.pull_back(self.component.main, (re, im), (stored * re, stored * im))
         return self.component.slots.pull_back(slots)
 
 
@@ -150,3 +249,13 @@ def _in_order_of_parts(compiled: CompiledCircuit, outputs: np.ndarray) -> np.nda
 def _blocks(n_points: int, size: int) -> Iterator[slice]:
     step = max(1, _AMPLITUDES // size)
     return (slice(first, first + step) for first in range(0, n_points, step))
+
+
+def _require_room(feature_map: FeatureMap, n_points: int) -> None:
+    size = 2**feature_map.n_qubits
+    n_states = min(n_points, max(1, _AMPLITUDES // size))
+    require_memory(
+        8 * _NUMBERS_AN_AMPLITUDE * n_states * size,
+        f"for the probabilities of {size} outcomes",
+        "take fewer qubits, or expectation values instead of probabilities",
+    )

@@ -27,6 +27,7 @@ from qkernels.evaluators.gradients import (
     pull_back_fidelities,
 )
 from qkernels.evaluators.observables import measure, read_words
+from qkernels.evaluators.probabilities import OutputProbabilities
 from qkernels.evaluators.shot_noise import ShotNoise
 from qkernels.evaluators.simulation import COTANGENTS, STATES, TANGENTS, Simulation, room_size
 from qkernels.evaluators.states import PreparedStates, Source
@@ -37,7 +38,7 @@ from qkernels.memory import parse_size, require_memory
 _DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
 
 
-class StatevectorEvaluator(SharedValue):
+class StatevectorEvaluator(OutputProbabilities, SharedValue):
     """Exact fidelities and expectation values from state vectors.
 
     An evaluator is a shared value: a copy is the evaluator itself, two with equal arguments are
