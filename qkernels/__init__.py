@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from qkernels import (
     alignment,
+    ansatze,
     datasets,
     diagnostics,
     evaluators,
@@ -18,6 +19,7 @@ from qkernels import (
     losses,
     plotting,
     psd,
+    qnn,
 )
 from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
 from qkernels.evidence import Report, report
@@ -57,6 +59,7 @@ __all__ = [
     "StatevectorEvaluator",
     "TrainedKernelEstimator",
     "alignment",
+    "ansatze",
     "datasets",
     "diagnostics",
     "evaluators",
@@ -70,6 +73,7 @@ __all__ = [
     "losses",
     "plotting",
     "psd",
+    "qnn",
     "report",
     "value_and_vjp",
 ]

@@ -1,0 +1,112 @@
+"""A feature map and an ansatz as one circuit, once or again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import sympy
+
+from qkernels.feature_maps import FeatureMap
+from qkernels.feature_maps.flattening import substitute, unroll
+from qkernels.feature_maps.validation import integer, typed
+
+Ansatz: TypeAlias = FeatureMap | Callable[[int], FeatureMap]
+
+
+def compose(
+    feature_map: FeatureMap, ansatz: Ansatz | None = None, *, repetitions: int = 1
+) -> FeatureMap:
+    """Return the circuit of a feature map, then of an ansatz, and so on again.
+
+    Parameters
+    ----------
+    feature_map : FeatureMap
+    ansatz : FeatureMap or callable, optional
+        A map without features, whose symbols and qubits are shared with those of the same name; or
+        a function of the number of qubits that returns one, which is laid on the feature map's
+        qubits in their order.
+    repetitions : int, default=1
+        How often the data are uploaded. Each time all trainable symbols are new: those of upload k,
+        from 1, end in "_k".
+
+    Returns
+    -------
+    FeatureMap
+        Its trainable symbols are, upload by upload, the feature map's, then the ansatz's.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong type.
+    ValueError
+        If the ansatz has features, or is on other qubits alone, or on another number of them than
+        it was asked for.
+
+    References
+    ----------
+    A. Pérez-Salinas et al., "Data re-uploading for a universal quantum classifier", Quantum 4, 226
+    (2020).
+
+    Examples
+    --------
+    >>> import qkernels as qk
+    >>> print(compose(qk.feature_maps.angle(1), qk.ansatze.hardware_efficient, repetitions=2))
+    0: ───Rx(x0)───Ry(w0)───Rz(w1)───Rx(x0)───Ry(w0_1)───Rz(w1_1)───
+    """
+    if not isinstance(feature_map, FeatureMap):
+        raise TypeError(f"feature_map: expected a FeatureMap, got {typed(feature_map)}")
+    count = integer(repetitions, "repetitions", 1)
+    once = feature_map
+    if ansatz is not None:
+        once = feature_map.compose(_on_qubits(ansatz, feature_map))
+    result = once
+    for k in range(1, count):
+        result = result.compose(_renamed(once, f"_{k}"))
+    return result
+
+
+def _on_qubits(ansatz: Any, feature_map: FeatureMap) -> FeatureMap:
+    """Return the ansatz, on the feature map's qubits if it is a function of their number."""
+    if isinstance(ansatz, FeatureMap):
+        built = ansatz
+    elif callable(ansatz):
+        built = ansatz(feature_map.n_qubits)
+        if not isinstance(built, FeatureMap):
+            raise TypeError(
+                f"expected ansatz({feature_map.n_qubits}) to return a FeatureMap, got "
+                f"{typed(built)}"
+            )
+    else:
+        raise TypeError(
+            "ansatz: expected None, a FeatureMap without features, or a function of the number of "
+            f"qubits that returns one, such as qkernels.ansatze.two_local; got {typed(ansatz)}"
+        )
+    if built.n_features:
+        raise ValueError(
+            f"expected an ansatz without features, got one of {built.n_features}: "
+            f"{', '.join(map(str, built.feature_symbols))}"
+        )
+    return built if built is ansatz else _laid(built, feature_map)
+
+
+def _laid(ansatz: FeatureMap, feature_map: FeatureMap) -> FeatureMap:
+    if ansatz.n_qubits != feature_map.n_qubits:
+        raise ValueError(
+            f"expected ansatz({feature_map.n_qubits}) to act on {feature_map.n_qubits} qubits, got "
+            f"{ansatz.n_qubits}"
+        )
+    places = dict(zip(ansatz.qubits, feature_map.qubits, strict=True))
+    circuit = ansatz.circuit.unfreeze().transform_qubits(places)
+    return FeatureMap(circuit, (), ansatz.parameter_symbols, name=ansatz.name)
+
+
+def _renamed(feature_map: FeatureMap, suffix: str) -> FeatureMap:
+    """Return the map with other trainable symbols, whose names end in the suffix."""
+    new = {s: sympy.Symbol(f"{s.name}{suffix}") for s in feature_map.parameter_symbols}
+
+    def rename(expression: sympy.Expr) -> sympy.Expr:
+        return expression.xreplace(new)
+
+    circuit = substitute(unroll(feature_map.circuit), rename, rename)
+    return FeatureMap(circuit, feature_map.feature_symbols, tuple(new.values()))
