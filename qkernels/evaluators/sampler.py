@@ -15,8 +15,10 @@ from typing import Any
 import cirq
 import numpy as np
 
+from qkernels.evaluators.estimated import EstimatedValues
 from qkernels.evaluators.observables import estimated_words, read_words
 from qkernels.evaluators.points import PreparedPoints, prepared_points, restored_points
+from qkernels.evaluators.values import SharedValue
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, real_array, typed
 from qkernels.memory import require_memory
@@ -49,14 +51,14 @@ from qkernels.sampling.requests import (
     request_fidelities,
     request_tomography,
 )
-from qkernels.sampling.settings import Word, measurement_settings
+from qkernels.sampling.settings import Word, all_z, measurement_settings
 from qkernels.sampling.target import Target
 
 _CIRCUITS = {"inversion": inversion_circuit, "bell": bell_circuit}
 _DIAGONALS = ("measure", "one")
 
 
-class SamplerEvaluator:
+class SamplerEvaluator(EstimatedValues, SharedValue):
     """Fidelities and expectation values measured on any `cirq.Sampler`.
 
     What was measured once is kept in a ledger: symmetric calls, clones, grid searches and runs
@@ -160,22 +162,8 @@ class SamplerEvaluator:
             None if self.backend is None else identity_of(self.backend),
         )
 
-    def __copy__(self) -> SamplerEvaluator:
-        return self
-
-    def __deepcopy__(self, memo: dict) -> SamplerEvaluator:
-        return self
-
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "execution"}
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, SamplerEvaluator):
-            return NotImplemented
-        return self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
 
     def __repr__(self) -> str:
         backend = None if self.backend is None else identity_of(self.backend)
@@ -296,41 +284,6 @@ class SamplerEvaluator:
         counts = self._acquire(wanted.request)
         return estimate_diagonal(wanted, counts, self.estimator, kept, last)
 
-    def expectations(
-        self,
-        feature_map: FeatureMap,
-        inputs: Any,
-        parameters: Any | None = None,
-        *,
-        observables: Sequence[cirq.PauliString],
-        return_std: bool = False,
-    ) -> Any:
-        """Return estimated expectation values of Pauli strings.
-
-        Parameters
-        ----------
-        feature_map, inputs, parameters
-            As in `embed`.
-        observables : sequence of cirq.PauliString
-            With real coefficients, on qubits of the map.
-        return_std : bool, default=False
-            Whether to return the standard errors too.
-
-        Returns
-        -------
-        ndarray of shape (n_points, n_observables), or two of them
-
-        Raises
-        ------
-        ValueError, MissingCounts, BudgetExceeded, UnknownSubmission
-            As `fidelities` does.
-        """
-        values, covariances = self.expectation_covariances(
-            feature_map, inputs, parameters, observables=observables
-        )
-        variances = np.diagonal(covariances, axis1=1, axis2=2)
-        return (values, np.sqrt(variances)) if return_std else values
-
     def expectation_covariances(
         self,
         feature_map: FeatureMap,
@@ -363,14 +316,28 @@ class SamplerEvaluator:
 
         def estimates(distinct: list[Word]) -> tuple[np.ndarray, np.ndarray]:
             settings = measurement_settings(distinct, feature_map.n_qubits)
-            wanted = self.tomography_request(feature_map, inputs, parameters, settings)
-            qubits = wanted.request.measured.program.qubits
-            inverse_confusion(qubits, mitigation)
-            found = self._acquire(wanted.request)
-            counts = [[found[point] for point in row] for row in wanted.rows]
+            counts, qubits = self._counts(feature_map, inputs, parameters, settings)
             return estimate_words(counts, qubits, distinct, settings, mitigation)
 
         return estimated_words(words, len(inputs), estimates)
+
+    def _counts_in_z(
+        self, feature_map: FeatureMap, inputs: Any, parameters: Any | None
+    ) -> tuple[list[Counts], np.ndarray | None]:
+        settings = all_z(feature_map.n_qubits)
+        counts, qubits = self._counts(feature_map, inputs, parameters, settings)
+        return [found for (found,) in counts], inverse_confusion(qubits, self.mitigation)
+
+    def _counts(
+        self, feature_map: FeatureMap, inputs: Any, parameters: Any | None, settings: np.ndarray
+    ) -> tuple[list[list[Counts]], tuple[cirq.Qid, ...]]:
+        """Return the counts of each point in each setting, and the measured qubits."""
+        mitigation = check_mitigation(self.mitigation, kind="expectations")
+        wanted = self.tomography_request(feature_map, inputs, parameters, settings)
+        qubits = wanted.request.measured.program.qubits
+        inverse_confusion(qubits, mitigation)
+        found = self._acquire(wanted.request)
+        return [[found[point] for point in row] for row in wanted.rows], qubits
 
     @property
     def unbiased_distances(self) -> bool:

@@ -13,7 +13,7 @@ same in every block, order, copy and process.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import cirq
@@ -22,13 +22,14 @@ from scipy.stats import binom
 
 from qkernels.evaluators.arguments import checked_parameters, checked_points
 from qkernels.evaluators.cache import Arrays, RowCache
+from qkernels.evaluators.estimated import EstimatedValues
 from qkernels.evaluators.observables import Words, estimated_words, read_words
 from qkernels.evaluators.states import PreparedStates
 from qkernels.feature_maps import FeatureMap
 from qkernels.memory import require_memory
 from qkernels.sampling.counts import Counts
 from qkernels.sampling.estimates import estimate_words
-from qkernels.sampling.settings import LETTERS, Word, measurement_settings
+from qkernels.sampling.settings import LETTERS, Word, all_z, measurement_settings
 from qkernels.tiles import tiles
 
 _TILE_EDGE = 256
@@ -39,7 +40,7 @@ _GRID = 2.0**26
 _AMPLITUDES = 2**20
 
 
-class ShotNoise:
+class ShotNoise(EstimatedValues):
     """What turns an evaluator of exact states into one whose numbers are drawn.
 
     To be mixed into such an evaluator, whose `fidelities`, `statevectors` and `fingerprint` it
@@ -57,6 +58,7 @@ class ShotNoise:
 
     # A protocol takes None for a missing method: what is drawn has no gradient.
     fidelities_vjp = fidelities_jacobian = expectations_vjp = expectations_jacobian = None
+    probabilities_vjp = None
 
     def fingerprint(self) -> str:
         """Return a text that changes whenever the computed numbers could change."""
@@ -117,41 +119,6 @@ class ShotNoise:
         """Whether projected kernels are to take shot noise out of their distances: no."""
         return False
 
-    def expectations(
-        self,
-        feature_map: FeatureMap,
-        inputs: Any,
-        parameters: Any | None = None,
-        *,
-        observables: Sequence[cirq.PauliString],
-        return_std: bool = False,
-    ) -> Any:
-        """Return expectation values of Pauli strings as estimated from local measurements.
-
-        Parameters
-        ----------
-        feature_map, inputs, parameters
-            As in `embed`.
-        observables : sequence of cirq.PauliString
-            With real coefficients, on qubits of the map.
-        return_std : bool, default=False
-            Whether to return the standard errors too.
-
-        Returns
-        -------
-        ndarray of shape (n_points, n_observables), or two of them
-
-        Raises
-        ------
-        ValueError, MemoryError
-            As the exact evaluator does.
-        """
-        values, covariances = self.expectation_covariances(
-            feature_map, inputs, parameters, observables=observables
-        )
-        variances = np.diagonal(covariances, axis1=1, axis2=2)
-        return (values, np.sqrt(variances)) if return_std else values
-
     def expectation_covariances(
         self,
         feature_map: FeatureMap,
@@ -208,14 +175,32 @@ class ShotNoise:
         words: Sequence[Word],
     ) -> Arrays:
         settings = measurement_settings(words, feature_map.n_qubits)
-        step = max(1, _AMPLITUDES >> feature_map.n_qubits)
-        blocks = []
-        for first in range(0, len(points), step):
-            states = self.statevectors(feature_map, points[first : first + step], values)
-            counts = _draw_counts(states, settings, self.repetitions, self.random_state)
-            blocks.append(estimate_words(counts, feature_map.qubits, words, settings, ()))
+        blocks = [
+            estimate_words(counts, feature_map.qubits, words, settings, ())
+            for counts in self._counts(feature_map, points, values, settings)
+        ]
         means, covariances = zip(*blocks, strict=True)
         return np.concatenate(means), np.concatenate(covariances)
+
+    def _counts_in_z(
+        self, feature_map: FeatureMap, inputs: Any, parameters: Any | None
+    ) -> tuple[list[Counts], None]:
+        points, values = checked_points(inputs), checked_parameters(parameters)
+        blocks = self._counts(feature_map, points, values, all_z(feature_map.n_qubits))
+        return [counts for block in blocks for (counts,) in block], None
+
+    def _counts(
+        self,
+        feature_map: FeatureMap,
+        points: np.ndarray,
+        values: np.ndarray | None,
+        settings: np.ndarray,
+    ) -> Iterator[list[list[Counts]]]:
+        """Yield the counts of each point in each setting, for some points at a time."""
+        step = max(1, _AMPLITUDES >> feature_map.n_qubits)
+        for first in range(0, len(points), step):
+            states = self.statevectors(feature_map, points[first : first + step], values)
+            yield _draw_counts(states, settings, self.repetitions, self.random_state)
 
 
 # -- Draws

@@ -16,7 +16,7 @@ import numpy as np
 
 from qkernels.feature_maps.validation import integer
 
-__all__ = ["LETTERS", "Word", "measurement_settings", "readable"]
+__all__ = ["LETTERS", "Word", "all_z", "measurement_settings", "readable"]
 
 Word: TypeAlias = tuple[tuple[int, str], ...]
 Random: TypeAlias = Callable[..., np.ndarray]
@@ -79,6 +79,14 @@ def measurement_settings(words: Sequence[Word], n_qubits: int) -> np.ndarray:
         settings = fewer
     settings[:, (patterns == _ABSENT).all(axis=0)] = LETTERS.index("Z")
     return np.unique(settings, axis=0)
+
+
+def all_z(n_qubits: int) -> np.ndarray:
+    """Return the one setting, (1, n_qubits), that measures Z on all qubits.
+
+    All words of Z's are read from it: `measurement_settings` of them returns the same.
+    """
+    return np.full((1, n_qubits), LETTERS.index("Z"), dtype=np.int8)
 
 
 def readable(words: Sequence[Word], settings: np.ndarray) -> np.ndarray:
