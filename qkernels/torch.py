@@ -8,46 +8,21 @@ float64 on the CPU by networks and kernels, which know nothing of PyTorch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.kernels import KernelGradient, value_and_vjp
+from qkernels.qnn import Network
 
 try:
     import torch
 except ModuleNotFoundError as error:
     raise ImportError('qkernels.torch needs torch: pip install "qkernels[torch]"') from error
 
-__all__ = ["Network", "QuantumLayer", "gram"]
-
-
-@runtime_checkable
-class Network(Protocol):
-    """What a layer needs of a network; those of `qkernels.qnn` have it."""
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns of the data."""
-
-    @property
-    def n_weights(self) -> int:
-        """Number of trainable angles."""
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of outputs of each point."""
-
-    def initial_weights(self, random_state: Any = None) -> np.ndarray:
-        """Return weights to start from, of shape (n_weights,)."""
-
-    def forward(self, X: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return the outputs, of shape (n_points, n_outputs)."""
-
-    def backward(self, X: np.ndarray, weights: np.ndarray, cotangent: np.ndarray) -> Any:
-        """Return `.X` and `.weights`, given the gradient by the outputs."""
+__all__ = ["QuantumLayer", "gram"]
 
 
 class QuantumLayer(torch.nn.Module):
@@ -59,7 +34,7 @@ class QuantumLayer(torch.nn.Module):
     Parameters
     ----------
     network : ExpectationNetwork or ProbabilityNetwork
-        A network of `qkernels.qnn`, or any object with the methods of `Network`.
+        A network of `qkernels.qnn`; it holds no weights of its own.
     weights : array-like or Tensor of shape (n_weights,), default=None
         The weights to start from. A tensor or array of floating-point numbers keeps its dtype;
         None are the network's initial weights, in PyTorch's default dtype.
@@ -83,8 +58,7 @@ class QuantumLayer(torch.nn.Module):
     --------
     >>> import torch
     >>> import qkernels as qk
-    >>> from qkernels.qnn import ExpectationNetwork
-    >>> network = ExpectationNetwork(qk.feature_maps.hubregtsen(2, layers=1))
+    >>> network = qk.qnn.ExpectationNetwork(qk.feature_maps.zz(2), qk.ansatze.hardware_efficient)
     >>> model = torch.nn.Sequential(
     ...     torch.nn.Linear(5, 2), QuantumLayer(network, random_state=0), torch.nn.Linear(2, 1)
     ... )
@@ -94,7 +68,7 @@ class QuantumLayer(torch.nn.Module):
 
     def __init__(self, network: Network, weights: Any = None, *, random_state: Any = None) -> None:
         super().__init__()
-        if isinstance(network, type) or not isinstance(network, Network):
+        if not isinstance(network, Network):
             raise TypeError(
                 "network: expected a network of qkernels.qnn, such as ExpectationNetwork("
                 f"feature_map), got {network!r}"
@@ -136,17 +110,13 @@ class QuantumLayer(torch.nn.Module):
                 f"x: expected shape (..., {n_features}), one column for each feature, got "
                 f"{tuple(x.shape)}"
             )
-        points = x.reshape(-1, n_features)
+        points = x.reshape(x.shape[:-1].numel(), n_features)
         outputs = _Outputs.apply(self.network, points, self.weights)
         return outputs.reshape(*x.shape[:-1], self.network.n_outputs)
 
     def extra_repr(self) -> str:
-        """Return the layer's sizes, for printing."""
-        network = self.network
-        return (
-            f"{type(network).__name__}, n_features={network.n_features}, "
-            f"n_weights={network.n_weights}, n_outputs={network.n_outputs}"
-        )
+        """Return the network with its sizes, for printing."""
+        return repr(self.network)
 
 
 @torch.compiler.disable
@@ -240,13 +210,16 @@ class _Outputs(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, cotangent: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        wrt_inputs = ctx.needs_input_grad[1]
+
         def pull_back(
             cotangent: torch.Tensor, x: torch.Tensor, weights: torch.Tensor
-        ) -> tuple[torch.Tensor, torch.Tensor]:
+        ) -> tuple[torch.Tensor | None, torch.Tensor]:
             if not len(x):
                 return torch.zeros_like(x), torch.zeros_like(weights)
-            found = ctx.network.backward(_array(x), _array(weights), _array(cotangent))
-            return _tensor(found.X, x), _tensor(found.weights, weights)
+            arrays = map(_array, (x, weights, cotangent))
+            found = ctx.network.backward(*arrays, wrt_inputs=wrt_inputs)
+            return _tensor(found.X, x) if wrt_inputs else None, _tensor(found.weights, weights)
 
         return None, *_FirstDerivative.apply(pull_back, cotangent, *ctx.saved_tensors)
 
@@ -340,7 +313,7 @@ def _checked_weights(weights: Any, n_weights: int) -> torch.Tensor:
 
 
 def _check_kernel(kernel: Any, given: Mapping[str, Any]) -> None:
-    if isinstance(kernel, type) or not isinstance(kernel, Kernel):
+    if not isinstance(kernel, Kernel):
         raise TypeError(
             "kernel: expected a kernel such as qkernels.FidelityKernel(feature_map), got "
             f"{kernel!r}"
