@@ -2,8 +2,9 @@
 
 What lives here: how far a quantum kernel is from a classical one (`geometry`, `similarity`), what
 its eigenvalues say (`spectra`, `learning`), how concentrated it is (`concentration`), how often
-circuits must be repeated (`shots`), and all of it against the bandwidth (`bandwidth`). Scores to
-train on are in `qkernels.alignment`; pictures are the business of `qkernels.plotting`.
+circuits must be repeated (`shots`), and all of it against the bandwidth (`bandwidth`); of quantum
+networks, how large their gradients are at random weights (`gradients`). Scores to train on are in
+`qkernels.alignment`; pictures are the business of `qkernels.plotting`.
 
 Eigenvalues and regularizations are those of a matrix scaled to trace N, so that the mean
 eigenvalue is 1 and numbers of different kernels can be compared. Entries, which are probabilities
@@ -22,6 +23,7 @@ from qkernels.diagnostics.geometry import (
     geometric_differences,
     model_complexity,
 )
+from qkernels.diagnostics.gradients import GradientVariances, gradient_variances
 from qkernels.diagnostics.learning import LearningCurve, learning_curve
 from qkernels.diagnostics.shots import decision_repetitions, required_repetitions
 from qkernels.diagnostics.similarity import ClassicalSimilarity, classical_similarity
@@ -39,6 +41,7 @@ __all__ = [
     "ClassicalSimilarity",
     "Concentration",
     "GeometricDifference",
+    "GradientVariances",
     "IllConditionedWarning",
     "LearningCurve",
     "ModelComplexity",
@@ -53,6 +56,7 @@ __all__ = [
     "engineered_labels",
     "geometric_difference",
     "geometric_differences",
+    "gradient_variances",
     "learning_curve",
     "model_complexity",
     "required_repetitions",

@@ -8,6 +8,7 @@ matplotlib is imported only when something is drawn. Decision boundaries are sci
 from qkernels.plotting.bandwidth import BandwidthDisplay
 from qkernels.plotting.concentration import ConcentrationDisplay
 from qkernels.plotting.geometric_difference import GeometricDifferenceDisplay
+from qkernels.plotting.gradient_variance import GradientVarianceDisplay
 from qkernels.plotting.gram import GramDisplay
 from qkernels.plotting.spectrum import SpectrumDisplay
 from qkernels.plotting.training import TrainingDisplay
@@ -16,6 +17,7 @@ __all__ = [
     "BandwidthDisplay",
     "ConcentrationDisplay",
     "GeometricDifferenceDisplay",
+    "GradientVarianceDisplay",
     "GramDisplay",
     "SpectrumDisplay",
     "TrainingDisplay",
