@@ -103,8 +103,9 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
     Notes
     -----
     What is kept of all epochs and starts are the weights with the fewest points on the wrong side,
-    and among those the smallest mean squared error. Ctrl-C ends the training, and keeps the best so
-    far. The bias moves π out of [0, 1]: it is no probability of a class, and none is offered.
+    and among those the smallest mean squared error. Ctrl-C ends the training, and so does a
+    sampler's budget; what is best so far is kept, once each model has a first start. π may lie
+    outside [0, 1]: it is no probability of a class, and `predict_proba` is not offered.
 
     Microsoft's library accepts a step only if there are fewer misses after it; here every step is
     taken. The paper's dropout is left out.
@@ -181,7 +182,7 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If it was interrupted.
+            If it was interrupted, or reached a budget.
         """
         descent = self._descent()
         X, y = validate_data(self, X, y, dtype="numeric")
@@ -265,8 +266,9 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
         n_epochs = len(tasks) * (self.n_restarts + 1) * (self.max_iter + 1)
         bar = tqdm(total=n_epochs, disable=not self.verbose, desc="training")
         try:
-            for task, found in zip(tasks, ways, strict=True):
-                for _ in range(self.n_restarts + 1):
+            # Each model's first start, then each one's second: soon there is something to keep.
+            for _ in range(self.n_restarts + 1):
+                for task, found in zip(tasks, ways, strict=True):
                     start = random.uniform(0, 2 * np.pi, self.circuit_.n_parameters)
                     found.append([])
                     for judgement in descent.epochs(task, start, random):

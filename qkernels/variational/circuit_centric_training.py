@@ -83,7 +83,7 @@ def best_bias(p: np.ndarray, y: np.ndarray) -> float:
 
     Examples
     --------
-    >>> best_bias(np.array([0.1, 0.2, 0.6]), np.array([0, 0, 1]))
+    >>> round(best_bias(np.array([0.1, 0.2, 0.6]), np.array([0, 0, 1])), 6)
     0.1
     """
     order = np.argsort(p)
