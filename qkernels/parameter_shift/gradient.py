@@ -17,7 +17,7 @@ from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import real_array
 from qkernels.parameter_shift.occurrences import Occurrences, occurrences
 
-# About so many numbers of shifted points are handed to `measure` at a time.
+# Shifted points are measured in blocks of about so many numbers: exponents, or covariances.
 _NUMBERS = 2**22
 
 
@@ -123,7 +123,8 @@ def pull_back_by_shifts(
     by_exponent = np.zeros_like(exponents)
     shifted = _shifted(found, wrt_inputs)
     rows = np.flatnonzero(weights.any(axis=1) & bool(len(shifted)))
-    step = 1 + _NUMBERS // (1 + shift_count(feature_map) * exponents.shape[1])
+    numbers = shift_count(feature_map) * max(exponents.shape[1], weights.shape[1] ** 2)
+    step = 1 + _NUMBERS // (1 + numbers)
     for some in (rows[i : i + step] for i in range(0, len(rows), step)):
         by_exponent[some] = _derivatives(measure, found, shifted, exponents[some], weights[some])
     by_input, by_parameter = feature_map.angle_function.pull_back(

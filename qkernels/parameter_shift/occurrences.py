@@ -69,7 +69,27 @@ def occurrences(feature_map: FeatureMap) -> Occurrences:
         If an operation with symbols is neither a power of a gate with known eigenvalues nor made
         of such; the message names it.
     """
-    circuit, table = feature_map.flattened
+    circuit, powers = _rewritten(feature_map)
+    names = [f"s{k}" for k in range(len(powers))]
+    coefficients = np.zeros((len(powers), len(feature_map.angle_symbols)))
+    for row, power in zip(coefficients, powers, strict=True):
+        row[list(power.exponent.terms)] = list(power.exponent.terms.values())
+    trained = set(feature_map.parameter_symbols)
+    expressions = feature_map.flattened[1].expressions
+    is_trained = np.array([bool(e.free_symbols & trained) for e in expressions], dtype=bool)
+    return Occurrences(
+        FeatureMap(circuit, names),
+        coefficients,
+        np.array([power.exponent.constant for power in powers]),
+        tuple(shift_rule(power.frequencies) for power in powers),
+        (coefficients != 0) @ is_trained,
+    )
+
+
+def _rewritten(feature_map: FeatureMap) -> tuple[cirq.Circuit, list[_Power]]:
+    """Return the circuit in the symbols s0, s1, ..., and the powers whose exponents these are."""
+    flat, table = feature_map.flattened
+    symbols = feature_map.angle_symbols
     powers: list[_Power] = []
 
     def named(part: _Part) -> cirq.Operation:
@@ -78,25 +98,18 @@ def occurrences(feature_map: FeatureMap) -> Occurrences:
         powers.append(part)
         return part.operation(sympy.Symbol(f"s{len(powers) - 1}"))
 
-    symbols = feature_map.angle_symbols
-    moments = [[[*map(named, _parts(op, symbols))] for op in moment] for moment in circuit]
-    rewritten = cirq.Circuit(map(_moment_or_operations, moments))
-    missing = set(feature_map.qubits) - rewritten.all_qubits()
-    shift_map = FeatureMap(
-        rewritten + cirq.I.on_each(*sorted(missing)), [f"s{k}" for k in range(len(powers))]
-    )
-    coefficients = np.zeros((len(powers), len(symbols)))
-    for row, power in zip(coefficients, powers, strict=True):
-        row[list(power.exponent.terms)] = list(power.exponent.terms.values())
-    trained = set(feature_map.parameter_symbols)
-    is_trained = np.array([bool(e.free_symbols & trained) for e in table.expressions], dtype=bool)
-    return Occurrences(
-        shift_map,
-        coefficients,
-        np.array([power.exponent.constant for power in powers]),
-        tuple(shift_rule(power.frequencies) for power in powers),
-        (coefficients != 0) @ is_trained,
-    )
+    def rewrite(operation: cirq.Operation) -> list[cirq.Operation]:
+        try:
+            return [*map(named, _parts(operation, symbols))]
+        except ValueError as error:
+            given = dict(zip(symbols, table.expressions, strict=True))
+            name = cirq.resolve_parameters(operation, given, recursive=False)
+            raise ValueError(f"no parameter-shift rule for {name}: {error}") from error
+
+    moments = [[*map(rewrite, moment)] for moment in flat]
+    circuit = cirq.Circuit(map(_moment_or_operations, moments))
+    lost = set(feature_map.qubits) - circuit.all_qubits()
+    return circuit + cirq.I.on_each(*sorted(lost)), powers
 
 
 def _moment_or_operations(parts: list[list[cirq.Operation]]) -> Any:
@@ -134,10 +147,10 @@ def _parts(operation: cirq.Operation, symbols: tuple[sympy.Symbol, ...]) -> list
         return [part for piece in pieces for part in _parts(piece, symbols)]
     try:
         written = [*_written(decomposer.operation(operation), operation.qubits)]
-    except ValueError as error:
-        if whole is not None:
-            return [whole]
-        raise ValueError(f"no parameter-shift rule for {operation}: {error}") from error
+    except ValueError:
+        if whole is None:
+            raise
+        return [whole]
     return written if whole is None else min([whole], written, key=_n_shifts)
 
 
