@@ -247,7 +247,7 @@ class _Gram(torch.autograd.Function):
         ) -> tuple[torch.Tensor | None, ...]:
             found = ctx.vjp(_array(cotangent))
             return tuple(
-                _tensor(_part(found, name), like).reshape(like.shape) if is_needed else None
+                _tensor(_part(found, name), like) if is_needed else None
                 for name, like, is_needed in zip(ctx.names, tensors, needed, strict=True)
             )
 
@@ -291,7 +291,7 @@ def _replaced(kernel: Kernel, given: Mapping[str, torch.Tensor]) -> Kernel:
 def _array(tensor: torch.Tensor) -> np.ndarray:
     """Return a copy in float64, which no step of an optimizer changes under a cache's feet."""
     # The device first: not all devices have float64.
-    return np.array(tensor.cpu().double().numpy(force=True), order="C")
+    return np.array(tensor.cpu().double().numpy(force=True))
 
 
 def _tensor(array: Any, like: torch.Tensor) -> torch.Tensor:

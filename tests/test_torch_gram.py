@@ -71,7 +71,8 @@ def test_gradients_are_those_of_the_formula(X, Y, kernel, twin, others, symmetri
     found = gram(kernel, X, None if symmetric else Y, **named)
     expected = twin(X, X if symmetric else Y, **named)
     torch.testing.assert_close(found, expected)
-    weights = tensor(*found.shape, seed=6).detach()
+    # Transposed, so that it has another order in memory than the matrix.
+    weights = tensor(*found.shape[::-1], seed=6).detach().T
     by_us = torch.autograd.grad((found * weights).sum(), sources)
     by_torch = torch.autograd.grad((expected * weights).sum(), sources)
     for ours, theirs in zip(by_us, by_torch, strict=True):
