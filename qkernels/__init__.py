@@ -20,6 +20,7 @@ from qkernels import (
     plotting,
     psd,
     qnn,
+    variational,
 )
 from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
 from qkernels.evidence import Report, report
@@ -39,6 +40,7 @@ from qkernels.nystroem import QuantumNystroem
 from qkernels.operators import gram_operator
 from qkernels.optimizers import SPSA, Adam
 from qkernels.training import KernelTrainer, TrainedKernelEstimator
+from qkernels.variational import VariationalClassifier, VariationalRegressor
 
 __version__ = "0.1.0.dev0"
 
@@ -58,6 +60,8 @@ __all__ = [
     "SamplerEvaluator",
     "StatevectorEvaluator",
     "TrainedKernelEstimator",
+    "VariationalClassifier",
+    "VariationalRegressor",
     "alignment",
     "ansatze",
     "datasets",
@@ -76,6 +80,7 @@ __all__ = [
     "qnn",
     "report",
     "value_and_vjp",
+    "variational",
 ]
 
 

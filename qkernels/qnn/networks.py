@@ -209,7 +209,7 @@ class ExpectationNetwork(Network):
     >>> network.forward([[0.2]], weights).round(6)  # cos 0.2 cos 0.3
     array([[0.936293]])
     >>> network.backward([[0.2]], weights, [[1.0]]).weights.round(6)  # -cos 0.2 sin 0.3
-    array([-0.28963 ,  0.      ])
+    array([-0.289629,  0.      ])
     """
 
     def __init__(
