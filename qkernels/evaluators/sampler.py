@@ -59,7 +59,7 @@ _DIAGONALS = ("measure", "one")
 
 
 class SamplerEvaluator(EstimatedValues, SharedValue):
-    """Fidelities and expectation values measured on any `cirq.Sampler`.
+    """Fidelities, expectation values and probabilities measured on any `cirq.Sampler`.
 
     What was measured once is kept in a ledger: symmetric calls, clones, grid searches and runs
     after a crash buy each distinct point once. A pair of points and its reverse are one.
