@@ -3,10 +3,11 @@
 import re
 
 import cirq
+import hypothesis
 import numpy as np
 import pytest
 import sympy
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qkernels import FeatureMap, SamplerEvaluator, StatevectorEvaluator
@@ -25,7 +26,7 @@ Q = cirq.LineQubit.range(3)
 a, b = sympy.symbols("a b")
 PARAMETERS = np.array([0.7, -0.4])
 # Circuits shrink slowly.
-PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+PHASES = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
 
 
 def observables(qubits):
@@ -131,6 +132,16 @@ def test_random_circuits_have_their_adjoint_gradient(gate_type):
     check()
 
 
+class Phase(cirq.EigenGate):
+    """A gate with one level: a global phase."""
+
+    def _num_qubits_(self):
+        return 1
+
+    def _eigen_components(self):
+        return [(0.7, np.eye(2))]
+
+
 class Levels(cirq.EigenGate):
     """A gate on two qubits with levels that are not equidistant."""
 
@@ -228,6 +239,8 @@ COUNTS = [
     (Levels(exponent=a)(*Q[:2]), 6),
     # What all controls accept is not controlled: two rotations less than four shifts.
     (cirq.ControlledGate(cirq.rx(a), control_values=[(0, 1)])(*Q[:2]), 2),
+    (Phase(exponent=a)(Q[0]), 0),
+    (Phase(exponent=a)(Q[0]).controlled_by(Q[1]), 2),
     (cirq.global_phase_operation(sympy.exp(sympy.I * a)), 0),
 ]
 

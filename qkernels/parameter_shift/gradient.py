@@ -90,9 +90,9 @@ def pull_back_by_shifts(
     Raises
     ------
     ValueError
-        If an operation has symbols but no rule, which the message names; if an argument or what
-        `measure` returns has the wrong shape, or is not finite; or if the circuit's angles have no
-        finite derivative.
+        If an operation has symbols but no rule, which the message names; if an argument has the
+        wrong shape or is not finite; if `measure` returns another shape; or if the circuit's angles
+        have no finite derivative.
 
     References
     ----------

@@ -141,6 +141,8 @@ def _parts(operation: cirq.Operation, symbols: tuple[sympy.Symbol, ...]) -> list
     operation = operation.untagged
     decomposer = Decomposer(operation.qubits, symbols)
     whole = _power(operation, decomposer)
+    if whole is not None and not whole.frequencies:
+        return []  # a global phase
     if whole is not None and len(whole.frequencies) == 1:
         return [whole]
     if pieces := _pieces(operation):
