@@ -46,8 +46,9 @@ def from_qiskit(
     ----------
     circuit : qiskit.QuantumCircuit
         Gates of any kind, with any expressions of its parameters: controlled, inverted, nested,
-        given by matrices. Barriers, delays, measurements at the end and the global phase are
-        dropped. A qubit on which nothing acts is kept, with an identity gate.
+        given by matrices. An evolution gate is the product formula of its synthesis. Barriers,
+        delays, measurements at the end and the global phase are dropped. A qubit on which nothing
+        acts is kept, with an identity gate.
     features : qiskit.circuit.ParameterVector or sequence of qiskit.circuit.Parameter or str
         The data symbols, in the order of the columns of X. Mind that `circuit.parameters` is
         sorted by name. An element of a vector has the name "x[0]", as in Qiskit.
@@ -142,7 +143,7 @@ def _operations(
         return ()
     if isinstance(operation, UnitaryGate):
         return _matrix(operation.to_matrix(), qubits, controls)
-    if isinstance(operation, ControlledGate) and _has_no_ancillas(operation):
+    if isinstance(operation, ControlledGate) and _is_base_gate_under_controls(operation):
         return _controlled(operation, qubits, controls)
     if _is_standard(operation) and operation.name in GATE_NAMES:
         return named_gate(operation.name, _angles(operation), qubits, controls)
@@ -153,10 +154,11 @@ def _operations(
     return _matrix(_numeric(operation, qubits), qubits, controls)
 
 
-def _has_no_ancillas(operation: Any) -> bool:
-    # The four-parameter CU has a phase that its base gate lacks.
-    size = operation.num_ctrl_qubits + operation.base_gate.num_qubits
-    return operation.num_qubits == size and len(operation.params) == len(operation.base_gate.params)
+def _is_base_gate_under_controls(operation: Any) -> bool:
+    """Tell whether a controlled gate has neither ancillas nor a phase of its own, as CU has."""
+    base = operation.base_gate
+    is_cu = base.name == "u" and len(operation.params) == 4
+    return operation.num_qubits == operation.num_ctrl_qubits + base.num_qubits and not is_cu
 
 
 def _is_standard(operation: Any) -> bool:
