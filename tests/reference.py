@@ -129,7 +129,7 @@ def _symbol_values(
 
 
 def _number(expression: Any, values: Mapping[sympy.Expr, float]) -> complex | float:
-    number = complex(sympy.sympify(expression).xreplace(values).evalf())
+    number = complex(sympy.N(sympy.sympify(expression).xreplace(values)))
     return number.real if number.imag == 0 else number
 
 

@@ -15,9 +15,9 @@ def typed(value: Any) -> str:
     return f"{shorten(repr(value), 80)} of type {type(value).__name__}"
 
 
-def listed(symbols: Iterable[sympy.Symbol]) -> str:
-    """Return the symbols' names with commas, for an error message."""
-    return ", ".join(s.name for s in symbols) or "none"
+def listed(values: Iterable[Any]) -> str:
+    """Return symbols or qubits by their names, with commas, for an error message."""
+    return ", ".join(map(str, values)) or "none"
 
 
 def integer(value: Any, word: str, minimum: int) -> int:

@@ -9,7 +9,7 @@ import sympy
 
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.flattening import substitute, unroll
-from qkernels.feature_maps.validation import integer, typed
+from qkernels.feature_maps.validation import integer, listed, typed
 
 Ansatz: TypeAlias = FeatureMap | Callable[[int], FeatureMap]
 
@@ -85,9 +85,17 @@ def _on_qubits(ansatz: Any, feature_map: FeatureMap) -> FeatureMap:
     if built.n_features:
         raise ValueError(
             f"expected an ansatz without features, got one of {built.n_features}: "
-            f"{', '.join(map(str, built.feature_symbols))}"
+            f"{listed(built.feature_symbols)}"
         )
-    return built if built is ansatz else _laid(built, feature_map)
+    if built is not ansatz:
+        return _laid(built, feature_map)
+    if not set(built.qubits) & set(feature_map.qubits):
+        raise ValueError(
+            f"expected an ansatz on some of the feature map's qubits "
+            f"{listed(feature_map.qubits)}, got one on {listed(built.qubits)}: a function of the "
+            "number of qubits is laid on any"
+        )
+    return built
 
 
 def _laid(ansatz: FeatureMap, feature_map: FeatureMap) -> FeatureMap:
