@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import sympy
-
 from qkernels.feature_maps import FeatureMap
-from qkernels.feature_maps.flattening import substitute, unroll
+from qkernels.feature_maps.renaming import with_suffix
 from qkernels.feature_maps.validation import integer, listed, typed
 
 Ansatz: TypeAlias = FeatureMap | Callable[[int], FeatureMap]
@@ -62,7 +60,7 @@ def compose(
         once = feature_map.compose(_on_qubits(ansatz, feature_map))
     result = once
     for k in range(1, count):
-        result = result.compose(_renamed(once, f"_{k}"))
+        result = result.compose(with_suffix(once, f"_{k}"))
     return result
 
 
@@ -107,14 +105,3 @@ def _laid(ansatz: FeatureMap, feature_map: FeatureMap) -> FeatureMap:
     places = dict(zip(ansatz.qubits, feature_map.qubits, strict=True))
     circuit = ansatz.circuit.unfreeze().transform_qubits(places)
     return FeatureMap(circuit, (), ansatz.parameter_symbols, name=ansatz.name)
-
-
-def _renamed(feature_map: FeatureMap, suffix: str) -> FeatureMap:
-    """Return the map with other trainable symbols, whose names end in the suffix."""
-    new = {s: sympy.Symbol(f"{s.name}{suffix}") for s in feature_map.parameter_symbols}
-
-    def rename(expression: sympy.Expr) -> sympy.Expr:
-        return expression.xreplace(new)
-
-    circuit = substitute(unroll(feature_map.circuit), rename, rename)
-    return FeatureMap(circuit, feature_map.feature_symbols, tuple(new.values()))
