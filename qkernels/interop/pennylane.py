@@ -22,7 +22,6 @@ from qkernels.interop.symbolic_arrays import SymbolicArray
 
 # Their name of an operation: its name in OpenQASM.
 _NAMES = {
-    "Identity": "id",
     "PauliX": "x",
     "PauliY": "y",
     "PauliZ": "z",
@@ -185,6 +184,8 @@ class _Reader:
         if operation.name in _NAMES:
             return named_gate(_NAMES[operation.name], _angles(operation), qubits, controls)
         match operation.name:
+            case "Identity":
+                return controls.on(map(cirq.I, qubits))
             case "GlobalPhase":
                 return controls.phase(-_angles(operation)[0])
             case "Rot":
