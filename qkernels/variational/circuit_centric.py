@@ -58,8 +58,9 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
         zeros, where need be, and a row of zeros has no state.
     loss : {"squared", "perceptron"}, default="squared"
         The mean of (π - y)², y being 0 or 1, over batches of all points, with b trained too; or,
-        as in Microsoft's Q# library, ∓p summed over the points that were on the wrong side when the
-        epoch began, with the best b for each epoch.
+        as in Microsoft's Q# library, the sum of -p of points with y = 1 and p of those with y = 0,
+        over batches of the points that were on the wrong side of the best b when the epoch began,
+        divided by `batch_size`.
     learning_rate, momentum, decay : float, default=0.2, 0.9, 1.0
         Stochastic gradient descent: each step is momentum times the last one, minus the learning
         rate times the gradient; after each epoch the rate is multiplied by `decay`.
@@ -192,8 +193,7 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"expected at least two classes, got one class: {self.classes_[0]!r}")
         X = as_float64(X, "X")
         self._encoding = Encoding(self.feature_map, X.shape[1], self.copies, self.padding)
-        encoded = self._encoding.circuit
-        self.circuit_ = encoded.compose(code_blocks(encoded.n_qubits, self.ranges))
+        self.circuit_ = self._encoding.with_blocks(self.ranges)
         self._keep(self._train(descent, self._encoding.inputs(X), labels))
         return self
 

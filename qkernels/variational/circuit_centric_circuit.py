@@ -7,6 +7,7 @@ is measured and how it is trained is the business of `circuit_centric`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import gcd
 from typing import Any
 
@@ -55,12 +56,16 @@ class Encoding:
                     "expected feature_map to be 'amplitude', a FeatureMap or a function that "
                     f"returns one, got {feature_map!r}"
                 )
-            self._map = amplitude(1 << n_features.bit_length() if padding else n_features)
-            # The angles of state preparation are found once, not in each step of the training.
-            register = FeatureMap(self._map.flattened[0], self._map.angle_symbols)
+            self._map, register = _amplitudes(
+                1 << n_features.bit_length() if padding else n_features
+            )
         else:
             self._map = register = _fixed_map(feature_map, n_features)
         self.circuit = _tensor_power(register, integer(copies, "copies", 1))
+
+    def with_blocks(self, ranges: Sequence[int]) -> FeatureMap:
+        """Return the circuit with code blocks after it; equal ones are one object."""
+        return _with_blocks(self.circuit, _checked_ranges(ranges))
 
     def inputs(self, X: np.ndarray) -> np.ndarray:
         """Return the features of `circuit` at points.
@@ -91,6 +96,16 @@ class Encoding:
         return self._map.angles(X / largest)
 
 
+@lru_cache(maxsize=64)
+def _amplitudes(n_features: int) -> tuple[FeatureMap, FeatureMap]:
+    """Return the map of amplitudes, and one whose features are the angles of the first.
+
+    So the angles of state preparation are found once, and not in each step of the training.
+    """
+    whole = amplitude(n_features)
+    return whole, FeatureMap(whole.flattened[0], whole.angle_symbols)
+
+
 def _fixed_map(feature_map: FeatureMapLike, n_features: int) -> FeatureMap:
     """Return a feature map without trainable parameters for data of so many columns."""
     built = as_feature_map(feature_map, n_features)
@@ -115,6 +130,12 @@ def _tensor_power(register: FeatureMap, copies: int) -> FeatureMap:
         places = dict(zip(register.qubits, line, strict=True))
         circuit += register.circuit.unfreeze().transform_qubits(places)
     return FeatureMap(circuit, register.feature_symbols)
+
+
+@lru_cache(maxsize=64)
+def _with_blocks(circuit: FeatureMap, ranges: tuple[int, ...]) -> FeatureMap:
+    # What is compiled is found by the map, which is quick for the same and slow for an equal one.
+    return circuit.compose(code_blocks(circuit.n_qubits, ranges))
 
 
 def code_blocks(n_qubits: int, ranges: Sequence[int] = (1,)) -> FeatureMap:
@@ -153,8 +174,7 @@ def code_blocks(n_qubits: int, ranges: Sequence[int] = (1,)) -> FeatureMap:
     39
     """
     n = integer(n_qubits, "n_qubits", 1)
-    ranges = _checked_ranges(ranges, n)
-    couplings = [_couplings(n, reach) for reach in ranges]
+    couplings = [_couplings(n, reach) for reach in _checked_ranges(ranges)]
     qubits = cirq.LineQubit.range(n)
     weights = numbered("w", 3 * (sum(n + len(pairs) for pairs in couplings) + 1))
     triples = zip(*[iter(weights)] * 3, strict=True)
@@ -168,22 +188,23 @@ def code_blocks(n_qubits: int, ranges: Sequence[int] = (1,)) -> FeatureMap:
     return FeatureMap(circuit, (), weights, name="code_blocks")
 
 
-def _checked_ranges(ranges: Any, n_qubits: int) -> list[int]:
-    expected = "expected ranges to be a sequence of at least one positive integer"
+def _checked_ranges(ranges: Any) -> tuple[int, ...]:
     if not isinstance(ranges, tuple | list | np.ndarray) or not len(ranges):
-        raise ValueError(f"{expected}, got {ranges!r}")
-    found = [integer(reach, "each of ranges", 1) for reach in ranges]
-    if n_qubits > 1 and any(reach % n_qubits == 0 for reach in found):
         raise ValueError(
-            f"expected no range to be a multiple of the number of qubits, {n_qubits}, got {found}"
+            f"expected ranges to be a sequence of at least one positive integer, got {ranges!r}"
         )
-    return found
+    return tuple(integer(reach, "each of ranges", 1) for reach in ranges)
 
 
 def _couplings(n: int, reach: int) -> list[tuple[int, int]]:
     """Return control and target of a block's controlled gates."""
-    steps = range(n // gcd(n, reach)) if n > 1 else ()
-    return [(-k * reach % n, -(k + 1) * reach % n) for k in steps]
+    if n == 1:
+        return []
+    if reach % n == 0:
+        raise ValueError(
+            f"expected no range to be a multiple of the number of qubits, {n}, got {reach}"
+        )
+    return [(-k * reach % n, -(k + 1) * reach % n) for k in range(n // gcd(n, reach))]
 
 
 def _gate(weights: tuple[Any, ...], qubit: cirq.Qid) -> list[cirq.Operation]:

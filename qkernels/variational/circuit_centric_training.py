@@ -191,9 +191,9 @@ class GradientDescent:
             yield task.judge(theta[:-1])
 
     def _gradient(self, task: Task, rows: np.ndarray, theta: np.ndarray) -> np.ndarray:
-        """Return the gradient of the mean loss by the weights and, last, by the bias."""
+        """Return the gradient of the batch's loss by the weights and, last, by the bias."""
         inputs, y, weights = task.inputs[rows], task.y[rows], theta[:-1]
         if self.loss == "squared":
             by_p = 2 * (task.readout.probabilities(inputs, weights) + theta[-1] - y) / len(y)
             return np.append(task.readout.slope(inputs, weights, by_p), by_p.sum())
-        return np.append(task.readout.slope(inputs, weights, (1 - 2 * y) / len(y)), 0.0)
+        return np.append(task.readout.slope(inputs, weights, (1 - 2 * y) / self.batch_size), 0.0)

@@ -153,6 +153,12 @@ def test_the_length_of_a_point_does_not_overflow():
     np.testing.assert_allclose(states, expected, atol=1e-6)
 
 
+def test_equal_circuits_are_one_object():
+    one, other = (Encoding("amplitude", 3, 2, 1.0).with_blocks(r) for r in ((1, 2), [1, 2]))
+    assert one is other
+    assert one is not Encoding("amplitude", 3, 2, 1.0).with_blocks((1,))
+
+
 def test_a_feature_map_can_encode():
     X, y = MOONS
     model = quick(feature_map=qk.feature_maps.angle, copies=2).fit(X, y)
@@ -252,7 +258,7 @@ def plain_descent(states, y, weights, ranges, random, settings):
                 p = probabilities(point[:-1], batch)
                 if settings["loss"] == "squared":
                     return np.mean((p + point[-1] - y[batch]) ** 2)
-                return np.mean(np.where(y[batch] == 1, -p, p))
+                return np.sum(np.where(y[batch] == 1, -p, p)) / settings["batch_size"]
 
             if len(batch):
                 gradient = central_differences(loss, np.append(w, b))
@@ -455,7 +461,7 @@ TRAINABLE = qk.feature_maps.hubregtsen(2)
         (
             {"ranges": (1, 4)},
             ValueError,
-            "expected no range to be a multiple of the number of qubits, 2, got [1, 4]",
+            "expected no range to be a multiple of the number of qubits, 2, got 4",
         ),
         (
             {"feature_map": "angle"},
