@@ -7,6 +7,9 @@ _ESTIMATOR = "scikit-learn's {0} with kernel=qkernels.FidelityKernel(feature_map
 _TRAINABLE = "qkernels.FidelityKernel(feature_map, parameters=..., parameter_bounds=...)"
 _TRAINER = "qkernels.KernelTrainer(kernel, loss=..., optimizer=...)"
 _OPTIMIZER = "qkernels.KernelTrainer(kernel, optimizer={0})"
+_TWO_LOCAL = "qkernels.ansatze.two_local, or qkernels.interop.from_qiskit(circuit, features)"
+# The module is imported by itself, where there is torch.
+_LAYER = 'QuantumLayer(network) of our module torch, as in "from qkernels import torch"'
 _OURS = {
     # Qiskit Machine Learning
     "FidelityQuantumKernel": "qkernels.FidelityKernel",
@@ -31,6 +34,19 @@ _OURS = {
     "zz_feature_map": "qkernels.feature_maps.zz",
     "PauliFeatureMap": "qkernels.feature_maps.pauli",
     "pauli_feature_map": "qkernels.feature_maps.pauli",
+    "EstimatorQNN": "qkernels.qnn.ExpectationNetwork",
+    "SamplerQNN": "qkernels.qnn.ProbabilityNetwork",
+    "NeuralNetworkClassifier": "qkernels.VariationalClassifier",
+    "NeuralNetworkRegressor": "qkernels.VariationalRegressor",
+    "VQC": "qkernels.VariationalClassifier",
+    "VQR": "qkernels.VariationalRegressor",
+    "TorchConnector": _LAYER,
+    "RealAmplitudes": _TWO_LOCAL,
+    "real_amplitudes": _TWO_LOCAL,
+    "EfficientSU2": _TWO_LOCAL,
+    "efficient_su2": _TWO_LOCAL,
+    "TwoLocal": _TWO_LOCAL,
+    "n_local": _TWO_LOCAL,
     "evaluate": "kernel(X, Y)",
     "ComputeUncompute": 'qkernels.SamplerEvaluator(sampler, estimator="inversion")',
     # PennyLane
@@ -47,6 +63,8 @@ _OURS = {
     "AngleEmbedding": "qkernels.feature_maps.angle",
     "IQPEmbedding": "qkernels.feature_maps.iqp",
     "AmplitudeEmbedding": "qkernels.feature_maps.amplitude",
+    "StronglyEntanglingLayers": "qkernels.ansatze.strongly_entangling",
+    "TorchLayer": _LAYER,
     # sQUlearn
     "FidelityKernelPQC": "qkernels.FidelityKernel",
     "ProjectedQuantumKernel": "qkernels.ProjectedKernel, with gamma twice theirs",
@@ -58,10 +76,18 @@ _OURS = {
     "HighDimEncodingCircuit": "qkernels.feature_maps.high_dimensional",
     "ChebyshevTower": "qkernels.feature_maps.chebyshev",
     "ChebyshevPQC": "qkernels.feature_maps.chebyshev",
+    "QNNClassifier": "qkernels.VariationalClassifier",
+    "QNNRegressor": "qkernels.VariationalRegressor",
     "QKRR": _ESTIMATOR.format("KernelRidge"),
     "QGPC": _ESTIMATOR.format("GaussianProcessClassifier"),
     "QGPR": _ESTIMATOR.format("GaussianProcessRegressor"),
     # Names that are ours, but not at the top
+    "ExpectationNetwork": "qkernels.qnn.ExpectationNetwork",
+    "ProbabilityNetwork": "qkernels.qnn.ProbabilityNetwork",
+    "QuantumLayer": _LAYER,
+    "from_qiskit": "qkernels.interop.from_qiskit",
+    "from_qasm": "qkernels.interop.from_qasm",
+    "from_pennylane": "qkernels.interop.from_pennylane",
     "Ledger": "qkernels.hardware.Ledger",
     "LedgeredSampler": "qkernels.hardware.LedgeredSampler",
     "Budget": "qkernels.hardware.Budget",
@@ -74,7 +100,7 @@ _OURS = {
     "RidgeLeaveOneOut": "qkernels.losses.RidgeLeaveOneOut",
     # Cirq and scikit-learn habits
     "Circuit": "cirq.Circuit, wrapped by qkernels.FeatureMap(circuit, features)",
-    "QuantumCircuit": "cirq.Circuit, wrapped by qkernels.FeatureMap(circuit, features)",
+    "QuantumCircuit": "qkernels.interop.from_qiskit(circuit, features)",
 }
 
 

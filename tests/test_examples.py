@@ -362,6 +362,8 @@ def test_readme_code_runs_and_prints_what_it_shows(capsys, tmp_path, monkeypatch
     blocks = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", README, re.DOTALL)
     assert len(blocks) == README.count("```python")
     for code, shown in blocks:
+        if "import torch" in code and importlib.util.find_spec("torch") is None:
+            continue
         exec(compile(code, "README.md", "exec"), namespace)
         printed = capsys.readouterr().out
         assert printed.split() == shown.split()
