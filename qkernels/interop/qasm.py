@@ -116,7 +116,7 @@ def _parse(text: str) -> Any:
             if _is_version_2(program) and "^" in text:
                 program = openqasm3.parse(text.replace("^", "**"))
         except (QASM3ParsingError, AttributeError) as error:
-            said = complaints.getvalue().strip() or repr(text[:80])
+            said = complaints.getvalue().strip() or str(error) or repr(text[:80])
             raise ValueError(f"expected text in OpenQASM 2 or 3, got {said}") from error
     return program
 

@@ -23,7 +23,7 @@ _FUNCTIONS: dict[str, Callable] = {
     **{"arccos": sympy.acos, "arcsin": sympy.asin, "arctan": sympy.atan},
     **{"acos": sympy.acos, "asin": sympy.asin, "atan": sympy.atan},
     **{"cos": sympy.cos, "sin": sympy.sin, "tan": sympy.tan, "sqrt": sympy.sqrt},
-    **{"exp": sympy.exp, "log": sympy.log, "ln": sympy.log, "pow": sympy.Pow},
+    **{"exp": sympy.exp, "log": sympy.log, "ln": sympy.log},
     **{"ceiling": sympy.ceiling, "floor": sympy.floor},
 }
 
