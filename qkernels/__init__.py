@@ -41,13 +41,18 @@ from qkernels.nystroem import QuantumNystroem
 from qkernels.operators import gram_operator
 from qkernels.optimizers import SPSA, Adam
 from qkernels.training import KernelTrainer, TrainedKernelEstimator
-from qkernels.variational import VariationalClassifier, VariationalRegressor
+from qkernels.variational import (
+    CircuitCentricClassifier,
+    VariationalClassifier,
+    VariationalRegressor,
+)
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "SPSA",
     "Adam",
+    "CircuitCentricClassifier",
     "FeatureMap",
     "FidelityFeatures",
     "FidelityKernel",

@@ -98,6 +98,8 @@ _OURS = {
     "SVMDual": "qkernels.losses.SVMDual",
     "LogMarginalLikelihood": "qkernels.losses.LogMarginalLikelihood",
     "RidgeLeaveOneOut": "qkernels.losses.RidgeLeaveOneOut",
+    # Microsoft's Q# library
+    "SequentialModel": "qkernels.CircuitCentricClassifier",
     # Cirq and scikit-learn habits
     "Circuit": "cirq.Circuit, wrapped by qkernels.FeatureMap(circuit, features)",
     "QuantumCircuit": "qkernels.interop.from_qiskit(circuit, features)",
