@@ -169,7 +169,8 @@ class _Reader:
                 f"expected one value for each angle of {operation.name}, got a batch of "
                 f"{operation.batch_size}: {operation.data}"
             )
-        if isinstance(operation, ops.Conditional):
+        is_operator = isinstance(operation, self._qml.operation.Operator)
+        if not is_operator or isinstance(operation, ops.Conditional):
             raise _not_a_gate(operation)
         if isinstance(operation, ops.Controlled):
             qubits = self._qubits(operation.control_wires)

@@ -212,7 +212,9 @@ def test_a_wait_does_nothing():
 
 
 def test_the_library_of_openqasm_2_against_qiskit():
-    qiskit = pytest.importorskip("qiskit")
+    qasm2 = pytest.importorskip("qiskit.qasm2")
+    from qiskit.quantum_info import Statevector
+
     by_angles = {
         0: "x y z h s sdg t tdg sx sxdg id cx cy cz ch swap csx ccx cswap rccx c3x c3sqrtx c4x",
         1: "rx ry rz p u1 cp cu1 crx cry crz rxx rzz",
@@ -238,8 +240,8 @@ def test_the_library_of_openqasm_2_against_qiskit():
             body += f"{name}{f'({angles})' if angles else ''} {places};\n"
             body += "".join(f"u3(0.3, {0.2 * k}, 0.1) q[{k}];\n" for k in range(5))
     text = program_2(body, n=5)
-    theirs = qiskit.qasm2.loads(text, custom_instructions=qiskit.qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
-    state = qiskit.quantum_info.Statevector(theirs).data.reshape((2,) * 5).transpose().reshape(-1)
+    theirs = qasm2.loads(text, custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
+    state = Statevector(theirs).data.reshape((2,) * 5).transpose().reshape(-1)
     ours = cirq.Simulator(dtype=np.complex128).simulate(from_qasm(text).circuit)
     assert abs(np.vdot(ours.final_state_vector, state)) == pytest.approx(1, abs=1e-10)
 
