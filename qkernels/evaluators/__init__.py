@@ -8,6 +8,7 @@ from qkernels.evaluators.base import (
     DifferentiableEvaluator,
     Evaluator,
     Prepared,
+    ProbabilityEvaluator,
     SampledEvaluator,
 )
 from qkernels.evaluators.gradients import Direction, Gradient
@@ -20,6 +21,7 @@ __all__ = [
     "Evaluator",
     "Gradient",
     "Prepared",
+    "ProbabilityEvaluator",
     "SampledEvaluator",
     "SamplerEvaluator",
     "StatevectorEvaluator",

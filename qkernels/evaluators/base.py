@@ -103,6 +103,29 @@ class SampledEvaluator(Evaluator, Protocol):
 
 
 @runtime_checkable
+class ProbabilityEvaluator(Evaluator, Protocol):
+    """An evaluator that also gives the probabilities of outcomes.
+
+    With a method `probabilities_vjp`, as `StatevectorEvaluator` has it, they have gradients.
+    """
+
+    def probabilities(
+        self,
+        feature_map: FeatureMap,
+        inputs: np.ndarray,
+        parameters: np.ndarray | None = None,
+        *,
+        outputs: np.ndarray,
+        n_outputs: int,
+        return_std: bool = False,
+    ) -> Any:
+        """Return how probable each output is, (n_points, n_outputs), if all qubits are measured.
+
+        `outputs` has the output that each basis state counts for, (2^n_qubits,), in Cirq's order.
+        """
+
+
+@runtime_checkable
 class DifferentiableEvaluator(Evaluator, Protocol):
     """An evaluator that pulls gradients back: see `StatevectorEvaluator` for each method."""
 

@@ -14,7 +14,7 @@ import cirq
 import numpy as np
 from sklearn.utils import check_random_state
 
-from qkernels.evaluators import Gradient
+from qkernels.evaluators import Gradient, ProbabilityEvaluator
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, real_array, typed
 from qkernels.kernels.embedding import Embedding, resolve_evaluator
@@ -308,7 +308,7 @@ class ProbabilityNetwork(Network):
         evaluator: Any = None,
     ) -> None:
         super().__init__(compose(feature_map, ansatz), bandwidth, evaluator)
-        if not hasattr(self.evaluator, "probabilities"):
+        if not isinstance(self.evaluator, ProbabilityEvaluator):
             raise TypeError(
                 "evaluator: expected one with a method probabilities(feature_map, inputs, "
                 f"parameters, *, outputs, n_outputs), got {self.evaluator!r}"

@@ -19,7 +19,12 @@ from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import ConstantKernel, WhiteKernel
 
-from qkernels.evaluators import DifferentiableEvaluator, Evaluator, Prepared
+from qkernels.evaluators import (
+    DifferentiableEvaluator,
+    Evaluator,
+    Prepared,
+    ProbabilityEvaluator,
+)
 from qkernels.feature_maps import FeatureMap
 from qkernels.kernels import QuantumKernel, from_json
 from qkernels.kernels.validation import as_feature_map
@@ -78,7 +83,8 @@ def check_evaluator(
 ) -> None:
     """Check that an exact evaluator keeps the protocol and agrees with Cirq.
 
-    If it is a `DifferentiableEvaluator`, its gradients are compared with central differences.
+    If it is a `ProbabilityEvaluator`, its probabilities are checked too; if it is a
+    `DifferentiableEvaluator`, its gradients are compared with central differences.
 
     Parameters
     ----------
@@ -110,6 +116,8 @@ def check_evaluator(
     _check_fidelities(evaluator, prepared, states, atol)
     _check_expectations(evaluator, feature_map, inputs, parameters, states, atol)
     require(np.array_equal(inputs, kept), "expectations changed its inputs")
+    if isinstance(evaluator, ProbabilityEvaluator):
+        _check_probabilities(evaluator, feature_map, inputs, parameters, states, atol)
     if isinstance(evaluator, DifferentiableEvaluator):
         words = _words(feature_map.qubits)
         check_evaluator_gradients(evaluator, feature_map, inputs, parameters, words, atol)
@@ -266,6 +274,29 @@ def _check_expectations(
     require_close(values, np.array(expected), "expectations", atol)
     require_fresh(measure, "expectations")
     require_std(measure(return_std=True), values, "expectations")
+
+
+def _check_probabilities(
+    evaluator: ProbabilityEvaluator,
+    feature_map: FeatureMap,
+    inputs: np.ndarray,
+    parameters: Any,
+    states: np.ndarray,
+    atol: float,
+) -> None:
+    outputs = np.arange(states.shape[1]) % 3
+    expected = np.abs(states) ** 2 @ np.eye(3)[outputs]
+
+    def measure(**options: Any) -> Any:
+        return evaluator.probabilities(
+            feature_map, inputs, parameters, outputs=outputs, n_outputs=3, **options
+        )
+
+    values = measure()
+    require_array(values, expected.shape, "probabilities")
+    require_close(values, expected, "probabilities", atol)
+    require_fresh(measure, "probabilities")
+    require_std(measure(return_std=True), values, "probabilities")
 
 
 def _words(qubits: tuple[cirq.Qid, ...]) -> list[cirq.PauliString]:
