@@ -72,10 +72,8 @@ class Assembly:
     ) -> FeatureMap:
         """Return the map of all operations."""
         circuit = cirq.Circuit(self._operations)
-        idle = (q for q in self.qubits if q not in circuit.all_qubits())
-        return FeatureMap(
-            circuit + cirq.Circuit(map(cirq.I, idle)), features, parameters, name=name
-        )
+        circuit.append([cirq.I(q) for q in self.qubits if q not in circuit.all_qubits()])
+        return FeatureMap(circuit, features, parameters, name=name)
 
 
 def angle_of(value: Any) -> Any:

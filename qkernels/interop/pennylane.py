@@ -93,8 +93,7 @@ def from_pennylane(
 
     Examples
     --------
-    >>> import pytest
-    >>> qml = pytest.importorskip("pennylane")
+    >>> import pennylane as qml
     >>> print(from_pennylane(lambda x: qml.AngleEmbedding(x, wires=range(2)), 2))
     0: ───Rx(x0)───
     <BLANKLINE>

@@ -78,8 +78,6 @@ def from_qasm(
 
     Examples
     --------
-    >>> import pytest
-    >>> _ = pytest.importorskip("openqasm3")
     >>> print(from_qasm('''
     ... OPENQASM 3.0;
     ... include "stdgates.inc";

@@ -74,11 +74,9 @@ def from_qiskit(
 
     Examples
     --------
-    >>> import pytest
-    >>> library = pytest.importorskip("qiskit.circuit.library")
-    >>> from qiskit.circuit import ParameterVector
-    >>> x = ParameterVector("x", 2)
-    >>> print(from_qiskit(library.z_feature_map(2, reps=1).assign_parameters(x), x))
+    >>> from qiskit.circuit.library import z_feature_map
+    >>> circuit = z_feature_map(2, reps=1)
+    >>> print(from_qiskit(circuit, circuit.parameters))
     0: ───H───Z^(2*x[0]/pi)───
     <BLANKLINE>
     1: ───H───Z^(2*x[1]/pi)───

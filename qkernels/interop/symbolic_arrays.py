@@ -35,6 +35,8 @@ _SYMPY: dict[Any, Callable] = {
     },
     **{np.sqrt: sympy.sqrt, np.sign: sympy.sign, np.arctan2: sympy.atan2},
     **{np.log2: lambda a: sympy.log(a, 2), np.log10: lambda a: sympy.log(a, 10)},
+    **{np.log1p: lambda a: sympy.log(1 + a), np.expm1: lambda a: sympy.exp(a) - 1},
+    **{np.deg2rad: sympy.rad, np.hypot: lambda a, b: sympy.sqrt(a**2 + b**2)},
 }
 
 
@@ -70,7 +72,10 @@ class SymbolicArray(np.ndarray):
             ufunc = np.frompyfunc(_SYMPY[ufunc], ufunc.nin, 1)
         if "out" in options:
             options["out"] = tuple(a.view(np.ndarray) for a in options["out"])
-        result = getattr(ufunc, method)(*map(_plain, inputs), **options)
+        try:
+            result = getattr(ufunc, method)(*map(_plain, inputs), **options)
+        except (TypeError, AttributeError) as error:
+            raise TypeError(f"no {ufunc.__name__} of symbols: {error}") from error
         is_symbolic = isinstance(result, sympy.Basic) or np.asarray(result).dtype == object
         return SymbolicArray.of(result) if is_symbolic else result
 

@@ -164,6 +164,7 @@ FORMULAS = {
     "stacked": lambda x, t: np.tanh(np.concatenate([x, t[:2]]))[::-1][0],
     "selected": lambda x, t: np.where([True, False, True, True], x, np.pi)[1] * x[0],
     "outer": lambda x, t: np.outer(x, x)[1, 2] - np.cumsum(x)[2],
+    "others": lambda x, t: np.log1p(x[0] / 2) + np.expm1(x[1]) + np.deg2rad(x) @ np.hypot(x, 1),
     "logarithm": lambda x, t: np.log(2 + x[0]) + np.log2(3 + x[1]) - np.log10(2 + x[2]),
 }
 
@@ -330,6 +331,7 @@ def conditioned(x):
             *(TypeError, "neither compare them nor make floats of them; got the error: Cannot con"),
         ),
         (lambda x, t: qml.RX(x[0], 0), TypeError, "expected a function of symbols, .*argument"),
+        (lambda x: qml.RX(np.cbrt(x[0]), 0), TypeError, "got the error: no cbrt of symbols: "),
         (
             lambda x: qml.DoubleExcitationPlus(x[0], range(4)),
             *(ValueError, "got DoubleExcitationPlus on the wires .*, which has neither a decompos"),
