@@ -102,12 +102,14 @@ def ratios(ours: list[float], theirs: list[float]) -> Spread:
     return spread([their / our for our, their in zip(ours, theirs, strict=False)])
 
 
-def by_pairs(record: Record, n_points: int) -> list[float]:
-    """Return a pair-by-pair package's times, extrapolated to more points.
+def extrapolated(record: Record, work: Work) -> list[float]:
+    """Return the times of a package that took fewer points, extrapolated to those of a work.
 
-    The time is taken to be proportional to the number of pairs.
+    The time is taken to be proportional to the number of points for a loss, of pairs elsewhere.
     """
-    factor = n_points * (n_points - 1) / (record.n_points * (record.n_points - 1))
+    factor = work.n_points / record.n_points
+    if work.task != "loss":
+        factor *= (work.n_points - 1) / (record.n_points - 1)
     return [time * factor for time in record.seconds]
 
 

@@ -5,15 +5,29 @@ Qubit 0 is the most significant bit of an amplitude's index, as in Cirq.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from .works import GAMMA, LAYERS, Work, labels, layer_angles, offsets, pair_angles, pairs, ring
+from .works import (
+    GAMMA,
+    LAYERS,
+    Work,
+    labels,
+    layer_angles,
+    offsets,
+    pair_angles,
+    pairs,
+    reach,
+    ring,
+    weights,
+)
 
 _H = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 
 
 def matrix(work: Work, X: np.ndarray) -> np.ndarray:
-    """Return the Gram matrix that `work` means for the points `X`.
+    """Return the Gram matrix, or what else `work` means for the points `X`.
 
     Parameters
     ----------
@@ -24,10 +38,15 @@ def matrix(work: Work, X: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (n_points, n_points), or (2 * LAYERS, n_qubits)
+    ndarray of shape (n_points, n_points), (2 * LAYERS, n_qubits) or (1 + 3 * LAYERS * n_qubits,)
         Fidelities, also where the task is states; kernel values where it is projected; the
-        gradient of the alignment where it is that, a column a qubit.
+        gradient of the alignment where it is that, a column a qubit; the loss, then its gradient,
+        where it is that.
     """
+    if work.task == "loss":
+        start = weights(X.shape[1])
+        gradient = _differences(lambda values: _loss(X, values), start)
+        return np.append(_loss(X, start), gradient)
     if work.task == "gradient":
         return _alignment_gradient(X)
     psi = states(work.feature_map, X)
@@ -40,8 +59,10 @@ def matrix(work: Work, X: np.ndarray) -> np.ndarray:
 
 def states(feature_map: str, X: np.ndarray) -> np.ndarray:
     """Return the states of some points, of shape (n_points, 2**n_qubits)."""
-    state = {"zz": _zz_states, "layered": _layered_states}[feature_map]
-    return state(np.asarray(X, float))
+    X = np.asarray(X, float)
+    if feature_map == "uploaded":
+        return _uploaded_states(X, weights(X.shape[1]))
+    return {"zz": _zz_states, "layered": _layered_states}[feature_map](X)
 
 
 def _zz_states(X: np.ndarray) -> np.ndarray:
@@ -82,20 +103,64 @@ def _ry_then_rz(y: float, z: float) -> np.ndarray:
 
 
 def _alignment_gradient(X: np.ndarray) -> np.ndarray:
+    gradient = _differences(lambda shifts: _alignment(X, shifts), offsets(X.shape[1]))
+    return gradient.swapaxes(1, 2).reshape(-1, X.shape[1])
+
+
+def _differences(function: Callable[[np.ndarray], float], start: np.ndarray) -> np.ndarray:
     """Return central differences, good to 1e-9."""
-    start = offsets(X.shape[1])
     gradient = np.empty_like(start)
     for place in np.ndindex(start.shape):
         step = np.zeros_like(start)
         step[place] = 1e-4
-        gradient[place] = (_alignment(X, start + step) - _alignment(X, start - step)) / 2e-4
-    return gradient.swapaxes(1, 2).reshape(-1, X.shape[1])
+        gradient[place] = (function(start + step) - function(start - step)) / 2e-4
+    return gradient
 
 
 def _alignment(X: np.ndarray, shifts: np.ndarray) -> float:
     psi, y = _layered_states(X, shifts), labels(len(X))
     gram = np.abs(psi.conj() @ psi.T) ** 2
     return y @ gram @ y / (np.linalg.norm(gram) * len(X))
+
+
+def _loss(X: np.ndarray, values: np.ndarray) -> float:
+    outputs = [np.sum(_z_on_first(psi) * np.abs(psi) ** 2) for psi in _uploaded_states(X, values)]
+    return float(np.mean((outputs - labels(len(X))) ** 2))
+
+
+def _z_on_first(psi: np.ndarray) -> np.ndarray:
+    return np.repeat([1.0, -1.0], psi.size // 2)
+
+
+def _uploaded_states(X: np.ndarray, values: np.ndarray) -> np.ndarray:
+    n = X.shape[1]
+    result = np.empty((len(X), 2**n), complex)
+    for row, x in enumerate(X):
+        psi = _zero_state(n)
+        for q in range(n):
+            psi = _apply(_rx(x[q]), psi, q, n)
+        for layer in range(LAYERS):
+            for q, (first, y, last) in enumerate(values[layer]):
+                psi = _apply(_ry_then_rz(y, last) @ _ry_then_rz(0.0, first), psi, q, n)
+            psi = psi[_cnots(n, reach(layer, n))]
+        result[row] = psi
+    return result
+
+
+def _cnots(n: int, distance: int) -> np.ndarray:
+    """Return which amplitudes come to which place by CNOTs from each qubit in turn."""
+    source = np.arange(2**n)
+    for control in range(n):
+        target = (control + distance) % n
+        index = np.arange(2**n)
+        flipped = index ^ (index >> (n - 1 - control) & 1) << (n - 1 - target)
+        source = source[flipped]
+    return source
+
+
+def _rx(angle: float) -> np.ndarray:
+    cos, sin = np.cos(angle / 2), np.sin(angle / 2)
+    return np.array([[cos, -1j * sin], [-1j * sin, cos]])
 
 
 def _bloch_vectors(psi: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from . import outcomes
-from .outcomes import Outcome, Record, Spread, best, by_pairs, rates, ratios, spread
+from .outcomes import Outcome, Record, Spread, best, extrapolated, rates, ratios, spread
 from .peers import OURS, PEERS, RATE
 from .peers.blas import ORDER
 
@@ -237,12 +237,13 @@ def _best_lines(outcome: Outcome, ours: Record | None) -> list[str]:
 
 
 def _pair_line(record: Record, outcome: Outcome, ours: Record | None) -> str:
-    total = by_pairs(record, outcome.work.n_points)
+    total = extrapolated(record, outcome.work)
+    unit = "point" if outcome.work.task == "loss" else "pair"
     ratio = "" if ours is None else f", {_ratio(ours.seconds, total)} times the time of qkernels"
     return (
-        f"Footnote: {_label(record)} runs a circuit for each pair. It took "
+        f"Footnote: {_label(record)} runs circuits {unit} by {unit}. It took "
         f"{seconds(spread(record.seconds).median)} for {record.n_points} points; extrapolated by "
-        f"the number of pairs, not measured: {seconds(spread(total).median)}{ratio}."
+        f"the number of {unit}s, not measured: {seconds(spread(total).median)}{ratio}."
     )
 
 

@@ -196,7 +196,7 @@ def test_a_single_time_is_compared_with_each_of_ours():
 
 
 def test_extrapolation_goes_by_pairs():
-    assert outcomes.by_pairs(record("qiskit-pairs", 3.0, n_points=3), 5) == [10.0]
+    assert outcomes.extrapolated(record("qiskit-pairs", 3.0, n_points=3), WORK) == [10.0]
 
 
 def test_rate_counts_four_flops_for_each_pair_and_amplitude():

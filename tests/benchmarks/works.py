@@ -1,6 +1,6 @@
 """What is computed: the works by name, their sizes, their data, and the angles of their circuits.
 
-The two circuits are defined here once, as plain arrays of angles, so that every package computes
+The circuits are defined here once, as plain arrays of angles, so that every package computes
 the same thing; `reference.py` turns them into states in plain NumPy.
 """
 
@@ -23,12 +23,16 @@ class Work:
     ----------
     group : str
         The name by which the command line selects it.
-    task : {"gram", "states", "projected", "overlaps", "gradient"}
+    task : {"gram", "states", "projected", "overlaps", "gradient", "loss"}
         From points to the fidelity Gram matrix, from points to states, from points to the Gram
-        matrix of the projected kernel, from states to the Gram matrix, or from points to the
-        gradient of the kernel-target alignment by the circuit's offsets.
-    feature_map : {"zz", "layered"}
-        The ZZ map, or six layers of RY·RZ on every qubit followed by a ring of CZ.
+        matrix of the projected kernel, from states to the Gram matrix, from points to the
+        gradient of the kernel-target alignment by the circuit's offsets, or from points to the
+        mean square difference of ⟨Z⟩ on the first qubit from their labels, with its gradient by
+        the weights.
+    feature_map : {"zz", "layered", "uploaded"}
+        The ZZ map; six layers of RY·RZ on every qubit followed by a ring of CZ; or RX of a feature
+        on every qubit, then six layers of RZ·RY·RZ with weights on every qubit, followed by CNOTs
+        from every qubit to the one `reach` further round.
     n_points, n_qubits : int
         The size; there are as many features as qubits.
     """
@@ -51,13 +55,18 @@ class Work:
         return f"{_MAPS[self.feature_map]}, {_TASKS[self.task]}, {size}"
 
 
-_MAPS = {"zz": "ZZ map", "layered": "RY·RZ + CZ ring, 6 layers"}
+_MAPS = {
+    "zz": "ZZ map",
+    "layered": "RY·RZ + CZ ring, 6 layers",
+    "uploaded": "RX upload + 6 strongly entangling layers",
+}
 _TASKS = {
     "gram": "points to Gram matrix",
     "states": "points to states",
     "projected": "points to projected kernel",
     "overlaps": "states to Gram matrix",
     "gradient": "points to alignment and its gradient",
+    "loss": "points to mean square loss of ⟨Z₀⟩ and its gradient by 18 weights a qubit",
 }
 
 GROWTH = ("points", "qubits")
@@ -69,7 +78,7 @@ FRESH = ("first", "memory", "training")
 SCALE = ("store", "kills", "pools", "learners")
 """Groups of Gram matrices past one memory, by `scale.py`; only measured when they are named."""
 
-GROUPS = ("zz", "hea", "projected", "overlaps", "gradient", *GROWTH, *FRESH)
+GROUPS = ("zz", "hea", "projected", "overlaps", "gradient", "variational", *GROWTH, *FRESH)
 
 _SIZES = {
     "zz": ((200, 8), (1000, 10), (500, 14)),
@@ -77,6 +86,7 @@ _SIZES = {
     "projected": ((500, 14),),
     "overlaps": ((2000, 10),),
     "gradient": ((500, 10),),
+    "variational": ((1000, 8),),
     "points": tuple((n, 8) for n in (500, 1000, 2000, 4000, 8000)),
     "qubits": tuple((50, n) for n in range(4, 21, 2)),
 }
@@ -86,11 +96,13 @@ _QUICK_SIZES = {
     "projected": ((30, 6),),
     "overlaps": ((100, 8),),
     "gradient": ((40, 6),),
+    "variational": ((20, 4),),
     "points": tuple((n, 6) for n in (50, 100, 200)),
     "qubits": tuple((20, n) for n in (4, 6, 8)),
 }
-_TASK = {"hea": "states"} | {name: name for name in ("projected", "overlaps", "gradient")}
-_LAYERED = ("hea", "gradient")
+_TASK = {"hea": "states", "variational": "loss"}
+_TASK |= {name: name for name in ("projected", "overlaps", "gradient")}
+_MAP = {"hea": "layered", "gradient": "layered", "variational": "uploaded"}
 
 
 def works(names: tuple[str, ...] = GROUPS, *, quick: bool = False) -> list[Work]:
@@ -105,7 +117,7 @@ def works(names: tuple[str, ...] = GROUPS, *, quick: bool = False) -> list[Work]
     """
     sizes = _QUICK_SIZES if quick else _SIZES
     every = [
-        Work(group, _TASK.get(group, "gram"), "layered" if group in _LAYERED else "zz", *size)
+        Work(group, _TASK.get(group, "gram"), _MAP.get(group, "zz"), *size)
         for group in GROUPS
         for size in sizes.get(group, ())
     ]
@@ -138,6 +150,16 @@ def offsets(n_qubits: int) -> np.ndarray:
 def layer_angles(X: np.ndarray, shifts: np.ndarray | None = None) -> np.ndarray:
     """Return the angles of RY and RZ, of shape (n_points, LAYERS, n_qubits, 2)."""
     return X[:, None, :, None] + (offsets(X.shape[1]) if shifts is None else shifts)
+
+
+def weights(n_qubits: int) -> np.ndarray:
+    """Return the weights of the circuit after the upload, of shape (LAYERS, n_qubits, 3)."""
+    return np.random.default_rng(n_qubits).uniform(-np.pi, np.pi, (LAYERS, n_qubits, 3))
+
+
+def reach(layer: int, n_qubits: int) -> int:
+    """Return how far the CNOTs of a layer reach after the upload."""
+    return 1 + layer % (n_qubits - 1)
 
 
 def labels(n_points: int) -> np.ndarray:

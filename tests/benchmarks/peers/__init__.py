@@ -5,9 +5,9 @@ from __future__ import annotations
 from .base import Peer
 from .blas import MatrixProduct, NumpyStates, ScipyStates
 from .ours import Qkernels
-from .pennylane import PennylaneBroadcast, PennylanePairs
+from .pennylane import PennylaneBroadcast, PennylaneLightning, PennylanePairs
 from .pennylane_jax import PennylaneJax
-from .qiskit_ml import QiskitPairs, QiskitStates
+from .qiskit_ml import QiskitNetwork, QiskitPairs, QiskitStates
 from .qsim import Qsim
 from .qulacs import Qulacs, QulacsMerged, QulacsOneThread
 from .squlearn import Squlearn
@@ -27,10 +27,12 @@ PEERS: dict[str, Peer] = {
         QulacsOneThread(),
         QulacsMerged(),
         PennylaneBroadcast(),
+        PennylaneLightning(),
         Squlearn(),
         Qsim(),
         QiskitStates(),
         QiskitPairs(),
+        QiskitNetwork(),
         PennylanePairs(),
         NumpyStates(),
         ScipyStates(),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..works import GAMMA, LAYERS, Work
+from ..works import GAMMA, LAYERS, Work, labels
 
 
 def whole(points: np.ndarray) -> np.ndarray:
@@ -43,8 +43,8 @@ class Job:
     load : callable
         What comes before and is not timed; takes the points.
     block : callable or None
-        Takes what `run` returned and an array of row numbers, returns the square matrix that
-        must agree between packages. None if there is nothing to agree on.
+        Takes what `run` returned and an array of row numbers, returns the numbers that must
+        agree between packages. None if there is nothing to agree on.
     """
 
     run: Callable[[Any], Any]
@@ -69,6 +69,26 @@ def gradient_job(gradient: Callable[[np.ndarray], Any]) -> Job:
     return Job(run=lambda X: (X, gradient(X)), block=block)
 
 
+def loss_job(loss: Callable[[np.ndarray, np.ndarray], tuple[Any, Any]]) -> Job:
+    """Return a job from points to a loss and its gradient, computed anew for those compared.
+
+    Parameters
+    ----------
+    loss : callable
+        From points and their labels to the loss and its gradient by the weights, in the order of
+        `works.weights`.
+    """
+
+    def both(X: np.ndarray) -> tuple[Any, Any]:
+        return loss(X, labels(len(X)))
+
+    def block(result: Any, rows: np.ndarray) -> np.ndarray:
+        X, _ = result
+        return np.append(*both(X[rows]))
+
+    return Job(run=lambda X: (X, both(X)), block=block)
+
+
 class Peer:
     """A package, used in one way."""
 
@@ -87,7 +107,7 @@ class Peer:
     compiles: bool = False
     """Whether the first call of a size is spent on compiling, and must never be counted."""
     most_points: int | None = None
-    """The points it is timed on if it cannot batch; its time is then extrapolated by pairs."""
+    """The points it is timed on if it cannot batch; its time is then extrapolated."""
     variables: Mapping[str, str] = MappingProxyType({})
     """Environment that its process needs besides the bounds on threads."""
     by_hand: bool = False

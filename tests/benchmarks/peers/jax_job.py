@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..works import Work, labels, layer_angles, offsets
-from .base import Job, gradient_job, state_block
+from ..works import Work, labels, layer_angles, offsets, weights
+from .base import Job, gradient_job, loss_job, state_block
 
 BLOCK = 2**19
 
@@ -87,6 +87,28 @@ def compiled_gradient(work: Work, states: Callable[[Any], Any]) -> Job:
 
     both = jax.jit(jax.value_and_grad(alignment))
     return gradient_job(lambda X: np.asarray(both(start, X)[1]))
+
+
+def compiled_loss(work: Work, outputs: Callable[[Any, Any], Any]) -> Job:
+    """Return a job that compiles the mean square loss together with its gradient.
+
+    Parameters
+    ----------
+    work : Work
+    outputs : callable
+        From JAX arrays of points and of weights to an output for each point.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    start = weights(work.n_qubits)
+    both = jax.jit(jax.value_and_grad(lambda values, X, y: jnp.mean((outputs(X, values) - y) ** 2)))
+
+    def loss(X, y):
+        value, gradient = both(start, X, y)
+        return float(value), np.asarray(gradient)
+
+    return loss_job(loss)
 
 
 def equal_parts(X: np.ndarray, blocks: int) -> list[np.ndarray]:

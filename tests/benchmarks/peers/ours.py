@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..works import GAMMA, LAYERS, Work, labels, offsets, ring
-from .base import Job, Peer, gradient_job
+from ..works import GAMMA, LAYERS, Work, labels, offsets, ring, weights
+from .base import Job, Peer, gradient_job, loss_job
 
 
 class Qkernels(Peer):
@@ -18,7 +18,8 @@ class Qkernels(Peer):
     label = "qkernels"
     package = "qkernels"
     distribution = "qkernels"
-    tasks = ("gram", "states", "projected", "overlaps", "gradient")
+    tasks = ("gram", "states", "projected", "overlaps", "gradient", "loss")
+    feature_maps = ("zz", "layered", "uploaded")
 
     def version(self) -> str:
         """Return the version installed, or say that the package is used from a checkout."""
@@ -38,6 +39,8 @@ class Qkernels(Peer):
         import qkernels as qk
 
         evaluator = qk.StatevectorEvaluator(precision="double", cache_size="0MB")
+        if work.task == "loss":
+            return loss_job(_loss(work.n_qubits, evaluator))
         if work.feature_map == "zz":
             feature_map, parameters = qk.feature_maps.zz(work.n_qubits), None
         else:
@@ -73,6 +76,28 @@ def _alignment_gradient(kernel: Any, X: np.ndarray) -> np.ndarray:
     K, vjp = qk.value_and_vjp(kernel, X)
     loss = qk.losses.TargetAlignment(rescale_class_weights=False)
     return -vjp(loss(K, labels(len(X)))[1]).theta
+
+
+def _loss(n_qubits: int, evaluator: Any) -> Any:
+    import cirq
+
+    import qkernels as qk
+
+    network = qk.qnn.ExpectationNetwork(
+        qk.feature_maps.angle(n_qubits, axis="X"),
+        qk.ansatze.strongly_entangling(n_qubits, LAYERS),
+        [cirq.PauliString(cirq.Z(cirq.LineQubit(0)))],
+        evaluator=evaluator,
+    )
+    values = weights(n_qubits).ravel()
+
+    def loss(X, y):
+        difference = network.forward(X, values) - y[:, np.newaxis]
+        cotangent = 2 * difference / len(X)
+        gradient = network.backward(X, values, cotangent, wrt_inputs=False).weights
+        return np.mean(difference**2), gradient
+
+    return loss
 
 
 def layered(n_qubits: int, n_symbols: int) -> Any:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from ..works import LAYERS, Work, layer_angles, pair_angles, pairs, ring
+from ..works import LAYERS, Work, layer_angles, pair_angles, pairs, reach, ring
 from .base import Job, Peer
-from .jax_job import compiled_gradient, compiled_job, jax_in_double_precision
+from .jax_job import compiled_gradient, compiled_job, compiled_loss, jax_in_double_precision
 
 
 class TensorcircuitJax(Peer):
@@ -19,7 +19,8 @@ class TensorcircuitJax(Peer):
     label = "TensorCircuit-NG + JAX"
     package = "tensorcircuit"
     distribution = "tensorcircuit-ng"
-    tasks = ("gram", "states", "gradient")
+    tasks = ("gram", "states", "gradient", "loss")
+    feature_maps = ("zz", "layered", "uploaded")
     compiles = True
 
     def version(self) -> str:
@@ -33,6 +34,8 @@ class TensorcircuitJax(Peer):
 
         tc.set_backend("jax")
         tc.set_dtype("complex128")
+        if work.task == "loss":
+            return compiled_loss(work, jax.vmap(_first_output, in_axes=(0, None)))
         if work.feature_map == "zz":
             return compiled_job(work, lambda X: jax.vmap(_zz_state)(X, pair_angles(X)))
         if work.task == "gradient":
@@ -68,3 +71,20 @@ def _layered_state(angles):
         for i, j in ring(n):
             circuit.cz(i, j)
     return circuit.state()
+
+
+def _first_output(x, values):
+    import tensorcircuit as tc
+
+    n = x.shape[0]
+    circuit = tc.Circuit(n)
+    for q in range(n):
+        circuit.rx(q, theta=x[q])
+    for layer in range(LAYERS):
+        for q in range(n):
+            circuit.rz(q, theta=values[layer, q, 0])
+            circuit.ry(q, theta=values[layer, q, 1])
+            circuit.rz(q, theta=values[layer, q, 2])
+        for q in range(n):
+            circuit.cnot(q, (q + reach(layer, n)) % n)
+    return circuit.expectation_ps(z=[0]).real
