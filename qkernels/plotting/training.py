@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from qkernels.plotting.style import figure_and_axes
 from qkernels.training import KernelTrainer
+from qkernels.variational import VariationalClassifier, VariationalRegressor
 
 
 class TrainingDisplay:
@@ -19,7 +20,8 @@ class TrainingDisplay:
     Parameters
     ----------
     history : array-like of shape (n_iter + 1,)
-        The loss at the start and after each step, as in `KernelTrainer.history_`.
+        The loss at the start and after each step, as in `KernelTrainer.history_` and
+        `VariationalClassifier.history_`.
     loss_name : str
         The label of the vertical axis.
 
@@ -63,13 +65,17 @@ class TrainingDisplay:
 
     @classmethod
     def from_trainer(
-        cls, trainer: KernelTrainer, *, ax: Any = None, **kwargs: Any
+        cls,
+        trainer: KernelTrainer | VariationalClassifier | VariationalRegressor,
+        *,
+        ax: Any = None,
+        **kwargs: Any,
     ) -> TrainingDisplay:
-        """Draw the training of a fitted trainer.
+        """Draw the training of a fitted trainer or variational model.
 
         Parameters
         ----------
-        trainer : KernelTrainer
+        trainer : KernelTrainer, VariationalClassifier or VariationalRegressor
             Fitted.
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None is a new figure.
@@ -83,7 +89,7 @@ class TrainingDisplay:
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            If the trainer is not fitted.
+            If it is not fitted.
 
         Examples
         --------
@@ -97,9 +103,13 @@ class TrainingDisplay:
         >>> display = qk.plotting.TrainingDisplay.from_trainer(trainer)
         >>> display.ax_.get_xlabel(), display.ax_.get_ylabel()
         ('step', 'target_alignment')
+        >>> model = qk.VariationalClassifier(max_iter=5).fit(X, y)
+        >>> qk.plotting.TrainingDisplay.from_trainer(model).ax_.get_ylabel()
+        'cross_entropy'
         """
         check_is_fitted(trainer, "history_")
-        return cls(trainer.history_, _name(trainer.loss)).plot(ax, **kwargs)
+        loss = "squared" if isinstance(trainer, VariationalRegressor) else trainer.loss
+        return cls(trainer.history_, _name(loss)).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> TrainingDisplay:
         """Draw the loss by step.

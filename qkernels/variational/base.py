@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from qkernels.kernels.validation import as_float64
 from qkernels.optimizers import Descent, as_optimizer, check_count, draw_batches
@@ -45,8 +46,8 @@ class BaseVariational(BaseEstimator):
         start = self._start(model, random_state)
         stopping = None
         if self.early_stopping:
-            data, held_out = data.held_out(self.validation_fraction, random_state)
-            stopping = EarlyStopping(self, model, loss, held_out)
+            stopping = EarlyStopping(self, model, loss)
+            data = stopping.hold_out(data, random_state)
         batches = draw_batches(
             self.batch_size, len(data.X), optimizer, random_state, classes=data.classes
         )
@@ -59,7 +60,9 @@ class BaseVariational(BaseEstimator):
             callback=stopping or self.callback,
             verbose=self.verbose,
         )
-        descent.run(self._starts(start, model, n_restarts, random_state))
+        # The optimizers' vectors are so short that threads cost more than they give.
+        with threadpool_limits(1, user_api="blas"):
+            descent.run(self._starts(start, model, n_restarts, random_state))
         self._keep(model, descent, stopping)
 
     def _start(self, model: Model, random_state: np.random.RandomState) -> np.ndarray:
@@ -71,7 +74,7 @@ class BaseVariational(BaseEstimator):
         if before.shape != fresh.shape:
             raise ValueError(
                 f"warm_start=True goes on from {len(before)} trained numbers, but this model has "
-                f"{len(fresh)}: give a new estimator another circuit or other classes"
+                f"{len(fresh)}: give a new estimator another circuit"
             )
         return before
 
@@ -84,13 +87,13 @@ class BaseVariational(BaseEstimator):
             yield model.initial(random_state)
 
     def _keep(self, model: Model, descent: Descent, stopping: EarlyStopping | None) -> None:
-        theta = descent.theta
-        if stopping is not None:
-            theta = theta if stopping.theta is None else stopping.theta
-            self.validation_history_ = np.array(stopping.history)
+        theta, self.loss_ = descent.theta, descent.loss
+        self.validation_history_ = None if stopping is None else np.array(stopping.history)
+        if stopping is not None and stopping.theta is not None:
+            theta, self.loss_ = stopping.theta, stopping.loss
         self.network_ = model.network
         self.weights_, self.output_scale_, self.output_bias_ = model.split(theta)
-        self.loss_, self.history_ = descent.loss, np.array(descent.history)
+        self.history_ = np.array(descent.history)
         self.n_iter_ = len(self.history_) - 1
 
     def _scores(self, X: Any) -> np.ndarray:

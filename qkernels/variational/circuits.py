@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations, islice
 from typing import Any
 
@@ -16,15 +17,25 @@ from qkernels.variational.model import Model
 
 MAX_QUBITS = 6
 _LAYERS = 3
+# How many qubits a readout needs for so many scores.
+_LEAST_QUBITS: dict[str, Callable[[int], int]] = {
+    "expectation": int.bit_length,
+    "parity": lambda n_classes: n_classes - 1,
+    "probabilities": lambda n_classes: (n_classes - 1).bit_length(),
+}
 
 
 def folded(n_features: int) -> FeatureMap:
-    """Rotations by the data on at most 6 qubits: R_Y and R_X in turn, dealt out qubit by qubit.
+    """Rotations by the data on 4 to 6 qubits: R_Y and R_X in turn, dealt out qubit by qubit.
+
+    Up to 6 features are on as many qubits each as there are for all, more share qubits. What a
+    model tells of a feature are waves, as many as the feature has rotations: one rotation alone
+    says little.
 
     Parameters
     ----------
     n_features : int
-        Number of features, at least 1; up to 6 are on a qubit each, more share qubits.
+        Number of features, at least 1.
 
     Returns
     -------
@@ -36,6 +47,11 @@ def folded(n_features: int) -> FeatureMap:
     ValueError
         If the number is out of range.
 
+    References
+    ----------
+    M. Schuld, R. Sweke and J. J. Meyer, "Effect of data encoding on the expressive power of
+    variational quantum-machine-learning models", Physical Review A 103, 032430 (2021).
+
     Examples
     --------
     >>> print(folded(8))
@@ -46,10 +62,11 @@ def folded(n_features: int) -> FeatureMap:
     4: ───Ry(x4)────────────
     5: ───Ry(x5)────────────
     """
-    n = integer(n_features, "n_features", 1)
-    qubits = cirq.LineQubit.range(min(n, MAX_QUBITS))
+    symbols = numbered("x", integer(n_features, "n_features", 1))
+    times = max(1, MAX_QUBITS // len(symbols))
+    qubits = cirq.LineQubit.range(min(times * len(symbols), MAX_QUBITS))
     circuit = cirq.Circuit()
-    for i, x in enumerate(symbols := numbered("x", n)):
+    for i, x in enumerate(symbols * times):
         column, place = divmod(i, len(qubits))
         circuit.append((cirq.rx if column % 2 else cirq.ry)(x)(qubits[place]))
     return FeatureMap(circuit, symbols, name="folded")
@@ -74,13 +91,13 @@ def build_model(owner: Any, n_features: int, n_scores: int) -> Model:
     TypeError, ValueError
         If an argument is not what it should be, or the readout cannot have so many scores.
     """
+    readout = getattr(owner, "readout", "expectation")
     feature_map = folded if owner.feature_map is None else owner.feature_map
     ansatz = default_ansatz if owner.ansatz is None else owner.ansatz
     circuit = compose(
         as_feature_map(feature_map, n_features), ansatz, repetitions=owner.data_reuploading
     )
     how = {"bandwidth": owner.bandwidth, "evaluator": owner.evaluator}
-    readout = getattr(owner, "readout", "expectation")
     if readout == "expectation":
         return Model(_expectations(circuit, owner.observables, n_scores, how), is_scaled=True)
     if owner.observables is not None:
@@ -110,19 +127,20 @@ def _z_words(circuit: FeatureMap, count: int) -> list[cirq.PauliString]:
         cirq.PauliString(dict.fromkeys(support, cirq.Z)) for support in islice(supports, count)
     ]
     if len(words) < count:
+        least = _LEAST_QUBITS["expectation"](count)
         raise ValueError(
-            f"expected at least {count.bit_length()} qubits for {count} scores, got {len(qubits)}: "
-            "take a wider feature map, or give observables"
+            f"expected at least {least} qubits for {count} scores, got {len(qubits)}: take a wider "
+            "feature map, or give observables"
         )
     return words
 
 
 def _probabilities(circuit: FeatureMap, readout: str, n_classes: int, how: dict) -> Network:
-    n = circuit.n_qubits
-    most = n + 1 if readout == "parity" else 2**n
-    if n_classes > most:
+    least = _LEAST_QUBITS[readout](n_classes)
+    if circuit.n_qubits < least:
         raise ValueError(
-            f"readout={readout!r} of {n} qubits tells at most {most} classes apart, got {n_classes}"
+            f"expected at least {least} qubits for {n_classes} classes with readout={readout!r}, "
+            f"got {circuit.n_qubits}: take a wider feature map"
         )
     number = int.bit_count if readout == "parity" else int
     return ProbabilityNetwork(circuit, None, lambda b: number(b) % n_classes, n_classes, **how)

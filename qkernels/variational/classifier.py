@@ -111,10 +111,11 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
     output_scale_, output_bias_ : ndarray of shape (n_scores,)
         Of the expectation values; empty for probabilities.
     loss_ : float
-        The loss; with batches, the mean of the last tenth of the history.
+        The loss of the points trained on; with batches, the mean of the last tenth of the history,
+        or with early stopping that of the batch before it was kept.
     history_ : ndarray of shape (n_iter_ + 1,)
-        The loss at the best start and after each step from there.
-    validation_history_ : ndarray
+        The loss of the points trained on, at the best start and after each step from there.
+    validation_history_ : ndarray or None
         With early stopping, the loss of the points held out, after each step of all starts.
     n_iter_ : int
     n_features_in_ : int
@@ -208,11 +209,10 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
         loss = self._loss()
         X, y = validate_data(self, X, y, dtype="numeric")
         check_classification_targets(y)
-        self.classes_, classes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"expected two classes or more, got 1 class: {self.classes_[0]!r}")
-        targets = losses.signs(classes, len(self.classes_))
-        if self.readout != "expectation" and len(self.classes_) == 2:
+        found, classes = np.unique(y, return_inverse=True)
+        self.classes_ = self._checked_classes(found)
+        targets = losses.signs(classes, len(found))
+        if self.readout != "expectation" and len(found) == 2:
             targets = np.hstack([-targets, targets])
         self._train(TrainingSet(as_float64(X, "X"), targets, classes), loss)
         return self
@@ -270,6 +270,18 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
         if scores.shape[1] == 1:
             return np.hstack([expit(-scores), expit(scores)])
         return softmax(scores, axis=1)
+
+    def _checked_classes(self, found: np.ndarray) -> np.ndarray:
+        if len(found) < 2:
+            raise ValueError(f"expected two classes or more, got 1 class: {found[0]!r}")
+        if self.warm_start and hasattr(self, "weights_"):
+            before = self.classes_.tolist()
+            if before != found.tolist():
+                raise ValueError(
+                    f"warm_start=True goes on with the classes {before}, got {found.tolist()}: "
+                    "give a new estimator other classes"
+                )
+        return found
 
     def _loss(self) -> losses.ScoreLoss:
         for name, allowed in (("readout", _READOUTS), ("loss", tuple(_OF_SCORES))):

@@ -47,11 +47,11 @@ validation_fraction, n_iter_no_change, tol, warm_start, random_state, evaluator,
     target_mean_, target_std_ : ndarray of shape (n_targets,)
         What targets are centred and divided by.
     loss_ : float
-        The mean squared error of standardised targets; with batches, the mean of the last tenth of
-        the history.
+        The squared error of standardised targets, summed over targets, its mean over the points
+        trained on; with batches and early stopping as `VariationalClassifier` has it.
     history_ : ndarray of shape (n_iter_ + 1,)
-        It at the best start and after each step from there.
-    validation_history_ : ndarray
+        The loss at the best start and after each step from there.
+    validation_history_ : ndarray or None
         With early stopping, the loss of the points held out, after each step of all starts.
     n_iter_ : int
     n_features_in_ : int
@@ -70,7 +70,7 @@ validation_fraction, n_iter_no_change, tol, warm_start, random_state, evaluator,
     >>> import qkernels as qk
     >>> X = np.linspace(-2, 2, 30)[:, np.newaxis]
     >>> y = np.sin(2 * X[:, 0])
-    >>> model = qk.VariationalRegressor(data_reuploading=3, random_state=0).fit(X, y)
+    >>> model = qk.VariationalRegressor(random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.99
     True
     """
@@ -140,7 +140,9 @@ validation_fraction, n_iter_no_change, tol, warm_start, random_state, evaluator,
         targets = y.reshape(len(y), -1)
         self.target_mean_ = targets.mean(axis=0)
         spread = targets.std(axis=0)
-        self.target_std_ = np.where(spread > 0, spread, 1.0)
+        # What is left of a constant is rounding.
+        varies = spread > 1e-12 * np.abs(self.target_mean_)
+        self.target_std_ = np.where(varies, spread, 1.0)
         standardised = (targets - self.target_mean_) / self.target_std_
         self._train(TrainingSet(as_float64(X, "X"), standardised, None), squared)
         return self

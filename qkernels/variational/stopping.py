@@ -32,8 +32,8 @@ class TrainingSet(NamedTuple):
         classes = None if self.classes is None else self.classes[rows]
         return self._replace(X=self.X[rows], targets=self.targets[rows], classes=classes)
 
-    def held_out(self, fraction: float, random_state: Any) -> tuple[Self, Self]:
-        """Return what is trained on and what is held out, each class in proportion."""
+    def split(self, fraction: float, random_state: Any) -> tuple[Self, Self]:
+        """Return most points, and a fraction of them, each class in proportion."""
         rows = train_test_split(
             np.arange(len(self.X)),
             test_size=fraction,
@@ -49,37 +49,56 @@ class EarlyStopping:
     Parameters
     ----------
     owner : estimator
-        With the arguments `n_iter_no_change` and `tol`.
+        With the arguments `validation_fraction`, `n_iter_no_change`, `tol` and `callback`.
     model : Model
     loss : ScoreLoss
-    held_out : TrainingSet
 
     Attributes
     ----------
     theta : ndarray or None
         Where the loss was least; None before the first step.
+    loss : float
+        The loss of the points trained on, there.
     history : list of float
-        The loss after each step.
+        The loss of the points held out, after each step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
     """
 
-    def __init__(self, owner: Any, model: Model, loss: ScoreLoss, held_out: TrainingSet) -> None:
+    def __init__(self, owner: Any, model: Model, loss: ScoreLoss) -> None:
+        self._fraction = real(owner.validation_fraction, "validation_fraction")
+        if not 0 < self._fraction < 1:
+            raise ValueError(
+                f"expected validation_fraction to be between 0 and 1, got {self._fraction}"
+            )
         self._patience = check_count("n_iter_no_change", owner.n_iter_no_change, 1)
         self._tol = real(owner.tol, "tol")
+        if owner.callback is not None and not callable(owner.callback):
+            raise TypeError(f"callback: expected a function or None, got {owner.callback!r}")
         self._callback: Callback | None = owner.callback
-        self._model, self._loss, self._held_out = model, loss, held_out
+        self._model, self._score_loss = model, loss
         self.theta: np.ndarray | None = None
+        self.loss = np.inf
         self.history: list[float] = []
         self._least, self._to_beat, self._waited = np.inf, np.inf, 0
+
+    def hold_out(self, data: TrainingSet, random_state: Any) -> TrainingSet:
+        """Keep some of the points to look at, and return the others."""
+        rest, self._held_out = data.split(self._fraction, random_state)
+        return rest
 
     def __call__(self, step: int, theta: np.ndarray, loss: float) -> bool:
         """Look at a point on the way; return whether this way is to end."""
         if step == 1:
             self._to_beat, self._waited = np.inf, 0
         scores = self._model.scores(self._held_out.X, theta)
-        value = self._loss(scores, self._held_out.targets)[0]
+        value = self._score_loss(scores, self._held_out.targets)[0]
         self.history.append(value)
         if value < self._least:
-            self._least, self.theta = value, theta.copy()
+            self._least, self.theta, self.loss = value, theta.copy(), loss
         self._waited = 0 if value < self._to_beat - self._tol else self._waited + 1
         self._to_beat = min(value, self._to_beat)
         wants_no_more = self._callback is not None and self._callback(step, theta, loss)

@@ -51,6 +51,22 @@ def test_the_vertical_axis_is_named_after_the_loss(data, loss, name):
     assert TrainingDisplay.from_trainer(fitted).ax_.get_ylabel() == name
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (qk.VariationalClassifier(max_iter=3), "cross_entropy"),
+        (qk.VariationalClassifier(loss="hinge", readout="parity", max_iter=3), "hinge"),
+        (qk.VariationalRegressor(max_iter=3), "squared"),
+    ],
+)
+def test_the_history_of_a_variational_model(data, model, name):
+    fitted = model.fit(*data)
+    display = TrainingDisplay.from_trainer(fitted)
+    np.testing.assert_array_equal(display.line_.get_xdata(), np.arange(fitted.n_iter_ + 1))
+    np.testing.assert_array_equal(display.line_.get_ydata(), fitted.history_)
+    assert display.ax_.get_ylabel() == name
+
+
 def test_axes_and_options_of_the_line_may_be_given(data):
     figure, axes = plt.subplots(1, 2)
     fitted = trainer(optimizer="adam", max_iter=2).fit(*data)
@@ -96,6 +112,8 @@ def test_refused_histories(history, shape):
 def test_a_trainer_that_is_not_fitted():
     with pytest.raises(NotFittedError, match="This KernelTrainer instance is not fitted yet"):
         TrainingDisplay.from_trainer(trainer())
+    with pytest.raises(NotFittedError, match="This VariationalRegressor instance is not fitted"):
+        TrainingDisplay.from_trainer(qk.VariationalRegressor())
 
 
 def test_matplotlib_waits_until_something_is_drawn():
