@@ -38,7 +38,8 @@ def from_qasm(
     """Bring a circuit in OpenQASM 2 or 3 over.
 
     The qubits become `cirq.LineQubit(0)`, ... in the order of their declaration; those on which
-    nothing acts are kept, with an identity gate.
+    nothing acts are kept, with an identity gate. In a program that declares none, the physical
+    qubit $i becomes `cirq.LineQubit(i)`.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ def from_qasm(
     features : sequence of str or sympy.Symbol, default=()
         The data symbols, in the order of the columns of X. In OpenQASM 3 these are declared,
         `input float[64] x0;`, or `input array[float[64], 3] x;` for "x[0]", "x[1]", "x[2]". A
-        name that is listed here need not be declared: OpenQASM 2 has no inputs.
+        name that is listed here need not be declared: OpenQASM 2 has no inputs. Where Qiskit wrote
+        the text, its x[0] is called _x_0_.
     parameters : sequence of str or sympy.Symbol, default=()
         The trainable symbols, in the order of a parameter vector.
     name : str, optional
@@ -297,7 +299,10 @@ class _Reader:
     def _qubits(self, node: Any, scope: _Scope) -> cirq.Qid | list[cirq.Qid]:
         """Return a qubit, or a register of them."""
         indexed = type(node).__name__ == "IndexedIdentifier"
-        found = scope.qubits.get(node.name.name if indexed else node.name)
+        name = node.name.name if indexed else node.name
+        if name.startswith("$") and not self._scope.qubits:
+            return self._physical_qubit(int(name[1:]))
+        found = scope.qubits.get(name)
         if found is None:
             raise error_at(node, "expected a qubit that is declared")
         if not indexed:
@@ -307,6 +312,12 @@ class _Reader:
             return _each(found)[int(index)]
         except (IndexError, TypeError) as error:
             raise error_at(node, f"expected an index below {len(_each(found))}") from error
+
+    def _physical_qubit(self, number: int) -> cirq.Qid:
+        qubit = cirq.LineQubit(number)
+        if qubit not in self.assembly.qubits:
+            self.assembly.qubits.append(qubit)
+        return qubit
 
     def _angle(self, node: Any, scope: _Scope) -> Any:
         return angle_of(self._value(node, scope))

@@ -183,6 +183,14 @@ def test_what_does_nothing_to_the_state_is_dropped():
     assert plain.name == "plain"
 
 
+def test_physical_qubits():
+    text = 'OPENQASM 3.0; include "stdgates.inc"; rx(x) $3; cx $3, $1; bit b = measure $1;'
+    feature_map = from_qasm(text, ["x"])
+    assert feature_map.circuit == cirq.FrozenCircuit(cirq.rx(x)(Q[3]), cirq.CNOT(Q[3], Q[1]))
+    with pytest.raises(ValueError, match=r"expected a qubit that is declared, got \$0"):
+        from_qasm(program("rx(x) q; h $0;"), ["x"])
+
+
 # -- OpenQASM 2
 
 
