@@ -3,7 +3,7 @@
 M. Schuld, A. Bocharov, K. Svore and N. Wiebe, "Circuit-centric quantum classifiers", Physical
 Review A 101, 032308 (2020), encode a point in the amplitudes of log2(features) qubits and train a
 circuit of few gates. Two of their data sets come with scikit-learn: CANCER, which is Wisconsin's
-diagnostic breast cancer data, and WINE. Here are the errors of 10-fold cross-validation for one
+diagnostic breast cancer data, and WINE. Here are the errors of 5-fold cross-validation for one
 code block and for two, for the squared loss and for the perceptron's, which learns from misses
 only, and for two models that see the same folds: logistic regression, and a support vector machine
 with a quadratic kernel, since the circuit's probability is quadratic in the amplitudes. Features
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
 
     models = circuits(*((15, 0) if options.quick else (20, 1))) | classical()
-    size = (3, 120) if options.quick else (10, None)
+    size = (3, 120) if options.quick else (5, None)
     fitted = {name: compare(name, load, models, *size) for name, load in DATA.items()}
     path = options.output / "circuit_centric.png"
     draw(fitted, path)

@@ -143,14 +143,15 @@ def test_points_are_encoded_as_copies_of_amplitudes(n_features, copies, padding,
         np.testing.assert_allclose(found, state, atol=1e-6)
 
 
-def test_the_length_of_a_point_does_not_overflow():
-    encoding = Encoding("amplitude", 2, 1, 1.0)
-    states = [
-        cirq.final_state_vector(encoding.circuit.resolve(row))
-        for row in encoding.inputs(np.array([[1e300, 0.0], [0.0, 0.0], [-1e-300, 0.0]]))
-    ]
-    expected = [[1, 0, 0, 0], [0, 0, 0.5**0.5, 0.5**0.5], [0, 0, 0.5**0.5, 0.5**0.5]]
-    np.testing.assert_allclose(states, expected, atol=1e-6)
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+@pytest.mark.parametrize("padding", [0.0, 1.0])
+def test_the_length_of_a_point_is_never_too_large(scale, padding):
+    X = scale * np.array([[1.0, 2.0, 3.0]])
+    encoding = Encoding("amplitude", 3, 1, padding)
+    (row,) = encoding.inputs(X)
+    state = cirq.final_state_vector(encoding.circuit.resolve(row))
+    expected = np.append(X[0], padding) / max(3 * scale, padding)
+    np.testing.assert_allclose(state, expected / np.linalg.norm(expected), atol=1e-6)
 
 
 def test_equal_circuits_are_one_object():
@@ -230,6 +231,7 @@ def test_the_best_bias_leaves_the_fewest_misses(points):
         ([0.1, 0.2, 0.6], [0, 0, 0], -0.8),
         ([0.0, 0.25, 0.5, 1.0], [0, 1, 0, 1], -0.25),
         ([0.5, 0.5, 0.5], [1, 0, 0], -0.75),
+        ([0.1, 0.2, 0.3], [0, 1, 0], 0.35),
     ],
 )
 def test_the_best_bias_is_in_the_middle_of_the_widest_gap(p, y, bias):
@@ -306,7 +308,7 @@ def test_validation_points_judge_and_are_not_learnt_from(monkeypatch):
     model = quick(validation_fraction=0.25).fit(X, y)
     task = tasks[0]
     assert sorted([*task.train, *task.judged]) == list(range(40))
-    assert (len(task.judged), y[task.judged].sum()) == (10, 5)
+    assert len(task.judged) == 10
     wrong = model.predict(X[task.judged]) != y[task.judged]
     assert model.history_[0].min() == wrong.mean()
     changed = X.copy()
@@ -315,6 +317,46 @@ def test_validation_points_judge_and_are_not_learnt_from(monkeypatch):
     for one, other in zip(*ways, strict=True):
         np.testing.assert_array_equal(one.weights, other.weights)
         assert one.error != other.error
+
+
+def test_misses_are_sought_among_the_points_to_learn_from():
+    X, y = MOONS[0], MOONS[1].astype(float)
+    encoding, p1 = readout(2)
+    train = np.arange(39, 19, -1)
+    task = training.Task(p1, encoding.inputs(X), y, train, np.arange(20))
+    weights = np.random.default_rng(0).uniform(0, 2 * np.pi, 3 * 5)
+    p = dense_probabilities(dense_states(X, 1, 1.0), weights, (1,))
+    bias = training.best_bias(p[train], y[train])
+    expected = [row for row in train if (p[row] + bias > 0.5) != y[row]]
+    assert task.missed(weights).tolist() == expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_validation_points_are_of_each_class_in_proportion(monkeypatch, seed):
+    tasks = []
+    epochs = training.GradientDescent.epochs
+    monkeypatch.setattr(
+        training.GradientDescent,
+        "epochs",
+        lambda self, task, *rest: tasks.append(task) or epochs(self, task, *rest),
+    )
+    y = np.arange(40) % 10 == 0
+    quick(validation_fraction=0.5, random_state=seed).fit(MOONS[0], y)
+    assert tasks[0].y[tasks[0].judged].sum() == 2
+
+
+def test_of_equally_many_misses_the_smaller_error_is_kept(monkeypatch):
+    values = [(0.2, 0.0), (0.1, 0.3), (0.1, 0.2), (0.1, 0.25)]
+
+    def epochs(self, task, weights, random):
+        for k, (misses, error) in enumerate(values):
+            yield training.Judgement(misses, error, float(k), np.full_like(weights, k))
+
+    monkeypatch.setattr(training.GradientDescent, "epochs", epochs)
+    model = quick(n_restarts=1).fit(*MOONS)
+    assert model.bias_.tolist() == [2.0]
+    assert set(model.weights_.ravel()) == {2.0}
+    assert model.history_[0].tolist() == [0.2, 0.1, 0.1, 0.1]
 
 
 # -- The estimator
