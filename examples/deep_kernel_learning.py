@@ -22,6 +22,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from scipy.stats import t
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from torch import nn
@@ -131,13 +132,14 @@ def train(process: Process, data: tuple[torch.Tensor, ...], n_steps: int) -> np.
     optimizer = torch.optim.Adam(process.parameters(), lr=RATE)
     history = []
     for step in range(n_steps + 1):
-        optimizer.zero_grad()
         value = process.log_likelihood(X, y) / len(y)
         if step % LOOK == 0:
             density = score(*process.predict(X, y, X_test), y_test.numpy())[1]
             history.append((value.item(), density))
-        (-value).backward()
-        optimizer.step()
+        if step < n_steps:
+            optimizer.zero_grad()
+            (-value).backward()
+            optimizer.step()
     return np.array(history).T
 
 
@@ -196,11 +198,11 @@ def verdict(scores: dict[str, np.ndarray]) -> str:
         gains = scores[QUANTUM][:, 2] - scores[name][:, 2]
         error = gains.std(ddof=1) / np.sqrt(len(gains))
         word = "no clear difference"
-        if abs(gains.mean()) > 2 * error:
+        if abs(gains.mean()) > t.ppf(0.975, len(gains) - 1) * error:
             word = "better" if gains.mean() > 0 else "worse"
         lines.append(
             f"{QUANTUM} minus {name}: held-out log density {gains.mean():+.3f} ± {error:.3f} "
-            f"(standard error of the splits): {word}"
+            f"(standard error of the splits), {word} by Student's t"
         )
     return "\n".join(lines)
 

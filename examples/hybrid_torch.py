@@ -12,7 +12,7 @@ small: it says what the circuit adds here, not what circuits can do.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
@@ -22,6 +22,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from scipy.stats import t
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
@@ -86,30 +87,23 @@ def model(name: str, seed: int) -> nn.Sequential:
         return nn.Sequential(first, MIDDLES[name](seed), last)
 
 
-def batches(n_points: int, epochs: int, seed: int) -> Iterator[tuple[int, torch.Tensor]]:
-    """Yield the epoch and the points of each step."""
-    generator = torch.Generator().manual_seed(seed)
-    for epoch in range(epochs):
-        order = torch.randperm(n_points, generator=generator)
-        yield from ((epoch, rows) for rows in order.split(BATCH))
-
-
 def train(net: nn.Module, data: tuple[torch.Tensor, ...], epochs: int, seed: int) -> np.ndarray:
     """Train a model; return the loss of the training batches and the test accuracy by epoch."""
     X, y, X_test, y_test = data
     optimizer = torch.optim.Adam(net.parameters(), lr=RATE)
-    losses: list[list[float]] = [[] for _ in range(epochs)]
-    accuracies = np.empty(epochs)
-    for epoch, rows in batches(len(X), epochs, seed):
-        optimizer.zero_grad()
-        loss = nn.functional.binary_cross_entropy_with_logits(net(X[rows])[:, 0], y[rows])
-        loss.backward()
-        optimizer.step()
-        losses[epoch].append(loss.item())
-        if len(losses[epoch]) * BATCH >= len(X):
-            with torch.no_grad():
-                accuracies[epoch] = ((net(X_test)[:, 0] > 0) == (y_test > 0.5)).double().mean()
-    return np.array([np.mean(losses, axis=1), accuracies])
+    generator, history = torch.Generator().manual_seed(seed), []
+    for _ in range(epochs):
+        losses = []
+        for rows in torch.randperm(len(X), generator=generator).split(BATCH):
+            optimizer.zero_grad()
+            loss = nn.functional.binary_cross_entropy_with_logits(net(X[rows])[:, 0], y[rows])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        with torch.no_grad():
+            right = (net(X_test)[:, 0] > 0) == (y_test > 0.5)
+        history.append((np.mean(losses), right.double().mean().item()))
+    return np.array(history).T
 
 
 def compare(n_splits: int, epochs: int) -> dict[str, np.ndarray]:
@@ -143,11 +137,11 @@ def verdict(found: dict[str, np.ndarray]) -> str:
         gains = final[HYBRID] - final[name]
         error = gains.std(ddof=1) / np.sqrt(len(gains))
         word = "no clear difference"
-        if abs(gains.mean()) > 2 * error:
+        if abs(gains.mean()) > t.ppf(0.975, len(gains) - 1) * error:
             word = "more" if gains.mean() > 0 else "less"
         lines.append(
             f"quantum minus {name}: {gains.mean():+.3f} ± {error:.3f} (standard error of the "
-            f"splits): {word}"
+            f"splits), {word} by Student's t"
         )
     return "\n".join(lines)
 
