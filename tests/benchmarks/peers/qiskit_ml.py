@@ -48,7 +48,7 @@ class QiskitNetwork(Peer):
     distribution = "qiskit-machine-learning"
     tasks = ("loss",)
     feature_maps = ("uploaded",)
-    most_points = 4
+    most_points = 2
 
     def prepare(self, work: Work) -> Job:
         """Make the network."""
