@@ -52,7 +52,7 @@ class BaseVariational(BaseEstimator):
             self.batch_size, len(data.X), optimizer, random_state, classes=data.classes
         )
         descent = Descent(
-            _Objective(model, loss, data, batches),
+            Objective(model, loss, data, batches),
             optimizer,
             max_iter,
             noisy=batches is not None,
@@ -105,7 +105,7 @@ class BaseVariational(BaseEstimator):
         return model.scores(X, theta)
 
 
-class _Objective:
+class Objective:
     """The loss of a model's scores as a function of its vector."""
 
     def __init__(

@@ -11,7 +11,8 @@ import cirq
 from qkernels.ansatze import strongly_entangling
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, numbered
-from qkernels.kernels.validation import as_feature_map
+from qkernels.kernels.validation import as_feature_map, describe
+from qkernels.optimizers import check_count
 from qkernels.qnn import ExpectationNetwork, Network, ProbabilityNetwork, compose
 from qkernels.variational.model import Model
 
@@ -92,11 +93,17 @@ def build_model(owner: Any, n_features: int, n_scores: int) -> Model:
         If an argument is not what it should be, or the readout cannot have so many scores.
     """
     readout = getattr(owner, "readout", "expectation")
-    feature_map = folded if owner.feature_map is None else owner.feature_map
-    ansatz = default_ansatz if owner.ansatz is None else owner.ansatz
-    circuit = compose(
-        as_feature_map(feature_map, n_features), ansatz, repetitions=owner.data_reuploading
+    feature_map = as_feature_map(
+        folded if owner.feature_map is None else owner.feature_map, n_features
     )
+    if feature_map.n_features != n_features:
+        raise ValueError(
+            f"X has {n_features} features, but {describe(feature_map)} of {type(owner).__name__} "
+            f"expects {feature_map.n_features}"
+        )
+    ansatz = default_ansatz if owner.ansatz is None else owner.ansatz
+    uploads = check_count("data_reuploading", owner.data_reuploading, 1)
+    circuit = compose(feature_map, ansatz, repetitions=uploads)
     how = {"bandwidth": owner.bandwidth, "evaluator": owner.evaluator}
     if readout == "expectation":
         return Model(_expectations(circuit, owner.observables, n_scores, how), is_scaled=True)
