@@ -17,6 +17,9 @@ from qkernels.feature_maps.validation import integer, typed
 from qkernels.kernels.validation import check_data, check_width
 from qkernels.qnn import Network
 
+# Numbers in the rows of one call: 64 MB.
+_BATCH = 2**23
+
 
 class GradientVariances(NamedTuple):
     """How partial derivatives vary over random weights; what `gradient_variances` returns.
@@ -109,12 +112,19 @@ def _gradients(
     """Return the gradient of each draw, of shape (n_draws, n_weights)."""
     shape = n_draws, network.n_weights
     weights = check_random_state(random_state).uniform(0, 2 * np.pi, shape)
-    rows = np.hstack([np.tile(X, (n_draws, 1)), np.repeat(weights, len(X), axis=0)])
-    cotangent = np.zeros((len(rows), network.n_outputs))
+    step = max(1, _BATCH // (len(X) * (network.n_features + network.n_weights)))
+    free = _with_weights_as_data(network)
+    batches = [weights[start : start + step] for start in range(0, n_draws, step)]
+    return np.concatenate([_of_batch(free, X, batch, output) for batch in batches])
+
+
+def _of_batch(free: Network, X: np.ndarray, weights: np.ndarray, output: int) -> np.ndarray:
+    """Return the gradient of some draws, given the network with its weights as data."""
+    rows = np.hstack([np.tile(X, (len(weights), 1)), np.repeat(weights, len(X), axis=0)])
+    cotangent = np.zeros((len(rows), free.n_outputs))
     cotangent[:, output] = 1 / len(X)
-    by_rows = _with_weights_as_data(network).backward(rows, (), cotangent).X
-    by_weights = np.asarray(by_rows)[:, X.shape[1] :]
-    return by_weights.reshape(n_draws, len(X), -1).sum(axis=1)
+    by_weights = np.asarray(free.backward(rows, (), cotangent).X)[:, X.shape[1] :]
+    return by_weights.reshape(len(weights), len(X), -1).sum(axis=1)
 
 
 def _with_weights_as_data(network: Network) -> Network:

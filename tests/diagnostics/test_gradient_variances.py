@@ -10,7 +10,7 @@ import sympy
 from scipy.stats import moment
 
 import qkernels as qk
-from qkernels.diagnostics import gradient_variances
+from qkernels.diagnostics import gradient_variances, gradients
 from qkernels.qnn import ExpectationNetwork, ProbabilityNetwork
 
 X = np.random.default_rng(0).uniform(-0.9, 0.9, (3, 2))
@@ -74,6 +74,16 @@ def test_every_draw_is_a_gradient_of_the_network(name, output):
     expected = draw_by_draw(network, points, output, 7, 3)
     np.testing.assert_allclose(found.variances, expected[0], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(found.standard_errors, expected[1], rtol=1e-6, atol=1e-9)
+
+
+def test_draws_come_in_batches_of_bounded_memory(monkeypatch):
+    network = NETWORKS["data"][0]
+    options = {"n_draws": 7, "random_state": 0}
+    whole = gradient_variances(network, X, **options)
+    for numbers in (1, 3 * len(X) * (2 + network.n_weights)):
+        monkeypatch.setattr(gradients, "_BATCH", numbers)
+        for found, expected in zip(gradient_variances(network, X, **options), whole, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
 
 
 def test_a_feature_that_is_switched_off_stays_a_column():
