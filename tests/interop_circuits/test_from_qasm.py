@@ -132,6 +132,14 @@ def test_definitions_of_gates():
     assert_means(program(body, declarations), outer(x, 2.5, Q[2], Q[0]), outer(1.0, x, Q[0], Q[1]))
 
 
+def test_a_definition_knows_the_constants_but_not_the_qubits():
+    declarations = "const float c = 0.3; input float x;"
+    body = "gate f(a) p { rx(a * c) p; } f(x) q[1];"
+    assert_means(program(body, declarations), cirq.rx(0.3 * x)(Q[1]))
+    with pytest.raises(ValueError, match=r"expected a qubit that is declared, got q"):
+        from_qasm(program("gate f(a) p { rx(a) q; } f(x) q[1];"), ["x"])
+
+
 def test_a_definition_knows_what_came_before_it():
     body = """
     gate twice p { x p; x p; }
