@@ -12,12 +12,17 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 
 Arrays: TypeAlias = tuple[np.ndarray, ...]
 Places: TypeAlias = dict[bytes, tuple[int, int]]
+
+
+# What a row takes in a dictionary beside its bytes: key, hash, value and two numbers, about.
+BYTES_A_KEY = 300
 
 
 @dataclass(eq=False)
@@ -28,9 +33,10 @@ class _Block:
     places: Places
     rows: list[bytes]
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
-        return sum(array.nbytes for array in self.arrays)
+        arrays = sum(array.nbytes for array in self.arrays)
+        return arrays + sum(BYTES_A_KEY + len(row) for row in self.rows)
 
 
 class RowCache:
@@ -40,6 +46,11 @@ class RowCache:
     ----------
     budget : int
         Bytes that may be kept; 0 keeps nothing.
+
+    Attributes
+    ----------
+    nbytes : int
+        Bytes that are kept now, with the keys.
     """
 
     def __init__(self, budget: int) -> None:
@@ -48,17 +59,14 @@ class RowCache:
         self._blocks: OrderedDict[int, _Block] = OrderedDict()
         self._spaces: dict[Hashable, Places] = {}
         self._next_block = 0
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that are kept now."""
-        return sum(block.nbytes for block in self._blocks.values())
+        self.nbytes = 0
 
     def clear(self) -> None:
         """Forget all points."""
         with self._lock:
             self._blocks.clear()
             self._spaces.clear()
+            self.nbytes = 0
 
     def after_fork(self) -> None:
         """Start anew in a forked process if a thread that did not come along was at work."""
@@ -103,14 +111,18 @@ class RowCache:
             return found
 
     def _keep(self, arrays: Arrays, places: Places, rows: list[bytes]) -> None:
-        self._blocks[self._next_block] = _Block(arrays, places, rows)
+        block = self._blocks[self._next_block] = _Block(arrays, places, rows)
+        self.nbytes += block.nbytes
         places |= {row: (self._next_block, i) for i, row in enumerate(rows)}
         self._next_block += 1
 
     def _evict(self) -> None:
         """Drop the blocks used longest ago until the rest is within the budget."""
-        while self._blocks and self.nbytes > self._budget:
+        if self.nbytes <= self._budget:
+            return
+        while self.nbytes > self._budget:
             _, block = self._blocks.popitem(last=False)
+            self.nbytes -= block.nbytes
             for row in block.rows:
                 del block.places[row]
         self._spaces = {space: places for space, places in self._spaces.items() if places}

@@ -14,7 +14,7 @@ import cirq
 import numpy as np
 from sklearn.utils import check_random_state
 
-from qkernels.evaluators import Gradient, ProbabilityEvaluator
+from qkernels.evaluators import Gradient, ProbabilityEvaluator, uncached_evaluator
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, real_array, typed
 from qkernels.kernels.embedding import Embedding, resolve_evaluator
@@ -50,7 +50,7 @@ class Network:
     bandwidth : float or array-like of shape (n_features,)
         Multiplies the data, as a kernel's does.
     evaluator : Evaluator or None
-        None is the shared exact one.
+        None is an exact one that keeps nothing.
     """
 
     n_outputs: int
@@ -58,7 +58,7 @@ class Network:
     def __init__(self, circuit: FeatureMap, bandwidth: Any, evaluator: Any) -> None:
         self.circuit = circuit
         self.bandwidth = check_bandwidth(bandwidth, circuit.n_features)
-        self.evaluator = resolve_evaluator(evaluator)
+        self.evaluator = uncached_evaluator() if evaluator is None else resolve_evaluator(evaluator)
 
     @property
     def n_features(self) -> int:
@@ -187,7 +187,7 @@ class ExpectationNetwork(Network):
     bandwidth : float or array-like of shape (n_features,), default=1.0
         Multiplies the data, as a kernel's does.
     evaluator : Evaluator, optional
-        The shared exact one if left out.
+        An exact one that keeps nothing if left out.
 
     Attributes
     ----------
@@ -267,7 +267,7 @@ class ProbabilityNetwork(Network):
     bandwidth : float or array-like of shape (n_features,), default=1.0
         Multiplies the data, as a kernel's does.
     evaluator : Evaluator, optional
-        The shared exact one if left out; one with a method `probabilities`.
+        An exact one that keeps nothing if left out; one with a method `probabilities`.
 
     Attributes
     ----------

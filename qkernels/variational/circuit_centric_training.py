@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import cirq
 import numpy as np
 
-from qkernels.evaluators import StatevectorEvaluator
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, real
 from qkernels.kernels.validation import check_positive
@@ -34,8 +33,6 @@ class Readout:
     """
 
     def __init__(self, circuit: FeatureMap, evaluator: Any) -> None:
-        # Weights change from call to call: what a cache keeps would not be asked for again.
-        evaluator = StatevectorEvaluator(cache_size="0MB") if evaluator is None else evaluator
         z: cirq.PauliString = cirq.PauliString(cirq.Z(circuit.qubits[0]))
         self._network = ExpectationNetwork(circuit, observables=[z], evaluator=evaluator)
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from qkernels.evaluators.cache import RowCache
+from qkernels.evaluators.cache import BYTES_A_KEY, RowCache
 
-BYTES_A_POINT = 32
+BYTES_A_POINT = 32 + 8 + BYTES_A_KEY
 
 
 class Spy:
