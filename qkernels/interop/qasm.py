@@ -105,17 +105,15 @@ def from_qasm(
 
 
 def _parse(text: str) -> Any:
-    openqasm3 = require("openqasm3", "openqasm3")
-    from openqasm3.parser import QASM3ParsingError
-
+    parser = require("openqasm3.parser", "openqasm3[parser]")
     # The parser writes what is wrong there.
     with redirect_stderr(StringIO()) as complaints:
         try:
-            program = openqasm3.parse(text)
+            program = parser.parse(text)
             # The power of OpenQASM 2 is another operator, with another rank, in OpenQASM 3.
             if _is_version_2(program) and "^" in text:
-                program = openqasm3.parse(text.replace("^", "**"))
-        except (QASM3ParsingError, AttributeError) as error:
+                program = parser.parse(text.replace("^", "**"))
+        except (parser.QASM3ParsingError, AttributeError) as error:
             said = complaints.getvalue().strip() or str(error) or repr(text[:80])
             raise ValueError(f"expected text in OpenQASM 2 or 3, got {said}") from error
     return program

@@ -423,6 +423,8 @@ def test_wrong_arguments(arguments, error, message):
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "openqasm3", None)
-    with pytest.raises(ImportError, match=r'openqasm3, which is missing: pip install "qkernels\['):
+    monkeypatch.setitem(sys.modules, "openqasm3.parser", None)
+    with pytest.raises(
+        ImportError, match=r'3\[parser\], which is missing: pip install "qkernels\['
+    ):
         from_qasm("qubit q;")
