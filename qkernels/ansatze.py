@@ -9,15 +9,17 @@ business of `qkernels.qnn`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import gcd
 from typing import Any
 
 import cirq
+import numpy as np
 
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.entanglement import brick, pairs, ring, subsets
 from qkernels.feature_maps.validation import integer, numbered
 
-__all__ = ["brickwork", "hardware_efficient", "strongly_entangling", "two_local"]
+__all__ = ["brickwork", "code_blocks", "hardware_efficient", "strongly_entangling", "two_local"]
 
 _ROTATIONS = {"rx": cirq.rx, "ry": cirq.ry, "rz": cirq.rz}
 _ENTANGLERS = {"cz": cirq.CZ, "cnot": cirq.CNOT}
@@ -225,6 +227,56 @@ def two_local(
     return FeatureMap(circuit, (), weights, name="two_local")
 
 
+def code_blocks(n_qubits: int, ranges: Sequence[int] = (1,)) -> FeatureMap:
+    """Blocks of a gate on each qubit and controlled gates round the ring, and a last gate.
+
+    Each gate has three weights α, β, γ and the matrix [[e^{iβ} cos α, e^{iγ} sin α],
+    [-e^{-iγ} sin α, e^{-iβ} cos α]]. In a block of range r there is one on each qubit, then
+    n / gcd(n, r) controlled ones: the first from qubit 0 to qubit -r modulo n, and each of the
+    others on from where the one before arrived. The last gate of all is on qubit 0.
+
+    Parameters
+    ----------
+    n_qubits : int
+        Number of qubits, at least 1. One qubit has no controlled gates.
+    ranges : sequence of int, default=(1,)
+        The range of each block: positive, and no multiple of the number of qubits.
+
+    Returns
+    -------
+    FeatureMap
+        Without features; its parameters are α, β, γ of the gates in their order.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    References
+    ----------
+    M. Schuld, A. Bocharov, K. Svore and N. Wiebe, "Circuit-centric quantum classifiers", Physical
+    Review A 101, 032308 (2020).
+
+    Examples
+    --------
+    >>> code_blocks(3, ranges=(1, 2)).n_parameters
+    39
+    """
+    n = integer(n_qubits, "n_qubits", 1)
+    couplings = [_couplings(n, reach) for reach in _checked_ranges(ranges)]
+    qubits = cirq.LineQubit.range(n)
+    weights = numbered("w", 3 * (sum(n + len(coupled) for coupled in couplings) + 1))
+    triples = zip(*[iter(weights)] * 3, strict=True)
+    circuit = cirq.Circuit()
+    for coupled in couplings:
+        circuit.append(_general(next(triples), qubit) for qubit in qubits)
+        for control, target in coupled:
+            gate = _general(next(triples), qubits[target])
+            circuit.append(rotation.controlled_by(qubits[control]) for rotation in gate)
+    circuit.append(_general(next(triples), qubits[0]))
+    return FeatureMap(circuit, (), weights, name="code_blocks")
+
+
 def _layered(layers: Sequence[list[tuple[int, int]]], n: int, name: str) -> FeatureMap:
     """Return the ansatz of R_Y and R_Z on each qubit, then CZ on the pairs of each layer."""
     qubits = cirq.LineQubit.range(n)
@@ -277,3 +329,27 @@ def _entangler(name: Any) -> Any:
     if name not in [*_ENTANGLERS]:
         raise ValueError(f"expected entangler to be 'cz' or 'cnot', got {name!r}")
     return _ENTANGLERS[name]
+
+
+def _checked_ranges(ranges: Any) -> tuple[int, ...]:
+    if not isinstance(ranges, tuple | list | np.ndarray) or not len(ranges):
+        raise ValueError(
+            f"expected ranges to be a sequence of at least one positive integer, got {ranges!r}"
+        )
+    return tuple(integer(reach, "each of ranges", 1) for reach in ranges)
+
+
+def _couplings(n: int, reach: int) -> list[tuple[int, int]]:
+    """Return control and target of a block's controlled gates."""
+    if n == 1:
+        return []
+    if reach % n == 0:
+        raise ValueError(
+            f"expected no range to be a multiple of the number of qubits, {n}, got {reach}"
+        )
+    return [(-k * reach % n, -(k + 1) * reach % n) for k in range(n // gcd(n, reach))]
+
+
+def _general(weights: tuple[Any, ...], qubit: cirq.Qid) -> list[cirq.Operation]:
+    a, b, c = weights
+    return [cirq.rz(c - b)(qubit), cirq.ry(-2 * a)(qubit), cirq.rz(-b - c)(qubit)]

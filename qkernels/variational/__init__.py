@@ -1,6 +1,6 @@
 """Variational models: circuits whose weights are trained on data, as scikit-learn estimators."""
 
-from qkernels.variational.circuit_centric import CircuitCentricClassifier, code_blocks
+from qkernels.variational.circuit_centric import CircuitCentricClassifier
 from qkernels.variational.circuits import folded
 from qkernels.variational.classifier import VariationalClassifier
 from qkernels.variational.regressor import VariationalRegressor
@@ -9,6 +9,5 @@ __all__ = [
     "CircuitCentricClassifier",
     "VariationalClassifier",
     "VariationalRegressor",
-    "code_blocks",
     "folded",
 ]

@@ -21,8 +21,9 @@ from tqdm.auto import tqdm
 
 from qkernels.feature_maps.validation import integer, real
 from qkernels.kernels.validation import FeatureMapLike, as_float64
+from qkernels.qnn.layers import Ansatz
 from qkernels.sampling.budget import BudgetExceeded
-from qkernels.variational.circuit_centric_circuit import Encoding, code_blocks
+from qkernels.variational.circuit_centric_circuit import Encoding
 from qkernels.variational.circuit_centric_training import (
     GradientDescent,
     Judgement,
@@ -30,16 +31,16 @@ from qkernels.variational.circuit_centric_training import (
     Task,
 )
 
-__all__ = ["CircuitCentricClassifier", "code_blocks"]
+__all__ = ["CircuitCentricClassifier"]
 
 
 class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
     """A circuit of few gates whose first qubit decides between two classes.
 
-    A point is encoded in a state, `code_blocks` act on it, and π(x) = p + b, with p the probability
-    to measure 1 on the first qubit and b a bias. The second class is predicted where π > 1/2. With
-    more classes, one such classifier for each tells its class from all others, and the largest π
-    decides.
+    A point is encoded in a state, `qkernels.ansatze.code_blocks` or another ansatz acts on it, and
+    π(x) = p + b, with p the probability to measure 1 on the first qubit and b a bias. The second
+    class is predicted where π > 1/2. With more classes, one such classifier for each tells its
+    class from all others, and the largest π decides.
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
         How points are encoded: as normalised amplitudes, or by a feature map without trainable
         parameters, or by a function of the number of features that returns one, such as
         `qkernels.feature_maps.angle`.
+    ansatz : FeatureMap or callable, default=None
+        The circuit of weights, as `qkernels.qnn.compose` takes it; None are code blocks.
     ranges : sequence of int, default=(1, 1)
         The ranges of the code blocks, one a block.
     copies : int, default=1
@@ -95,7 +98,7 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
         The largest number of epochs from a best start.
     circuit_ : FeatureMap
         The encoding, whose features are the angles of state preparation for amplitudes, and the
-        code blocks.
+        ansatz.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of str
@@ -129,6 +132,7 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         feature_map: str | FeatureMapLike = "amplitude",
+        ansatz: Ansatz | None = None,
         *,
         ranges: Sequence[int] = (1, 1),
         copies: int = 1,
@@ -146,6 +150,7 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
         verbose: int = 0,
     ) -> None:
         self.feature_map = feature_map
+        self.ansatz = ansatz
         self.ranges = ranges
         self.copies = copies
         self.padding = padding
@@ -193,7 +198,7 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"expected at least two classes, got one class: {self.classes_[0]!r}")
         X = as_float64(X, "X")
         self._encoding = Encoding(self.feature_map, X.shape[1], self.copies, self.padding)
-        self.circuit_ = self._encoding.with_blocks(self.ranges)
+        self.circuit_ = self._encoding.with_ansatz(self.ansatz, self.ranges)
         self._keep(self._train(descent, self._encoding.inputs(X), labels))
         return self
 

@@ -1,26 +1,27 @@
-"""The circuit of the circuit-centric classifier: encoded copies of a point, then code blocks.
+"""The circuit of the circuit-centric classifier: encoded copies of a point, then an ansatz.
 
-What lives here: how points become the angles of a circuit, and the circuit's trainable gates. What
-is measured and how it is trained is the business of `circuit_centric`.
+What lives here: how points become the angles of a circuit. Its trainable gates are those of
+`ansatze`; what is measured and how it is trained is the business of `circuit_centric`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import gcd
-from typing import Any
 
 import cirq
 import numpy as np
 
+from qkernels.ansatze import code_blocks
 from qkernels.feature_maps import FeatureMap, amplitude
-from qkernels.feature_maps.validation import integer, numbered, real
+from qkernels.feature_maps.validation import integer, real
 from qkernels.kernels.validation import (
     FeatureMapLike,
     as_feature_map,
     describe,
 )
+from qkernels.qnn import compose
+from qkernels.qnn.layers import Ansatz
 
 
 class Encoding:
@@ -63,9 +64,11 @@ class Encoding:
             self._map = register = _fixed_map(feature_map, n_features)
         self.circuit = _tensor_power(register, integer(copies, "copies", 1))
 
-    def with_blocks(self, ranges: Sequence[int]) -> FeatureMap:
-        """Return the circuit with code blocks after it; equal ones are one object."""
-        return _with_blocks(self.circuit, _checked_ranges(ranges))
+    def with_ansatz(self, ansatz: Ansatz | None, ranges: Sequence[int]) -> FeatureMap:
+        """Return the circuit with an ansatz after it, code blocks if there is none."""
+        if ansatz is None:
+            ansatz = code_blocks(self.circuit.n_qubits, ranges)
+        return _shared(compose(self.circuit, ansatz))
 
     def inputs(self, X: np.ndarray) -> np.ndarray:
         """Return the features of `circuit` at points.
@@ -133,80 +136,6 @@ def _tensor_power(register: FeatureMap, copies: int) -> FeatureMap:
 
 
 @lru_cache(maxsize=64)
-def _with_blocks(circuit: FeatureMap, ranges: tuple[int, ...]) -> FeatureMap:
-    # What is compiled is found by the map, which is quick for the same and slow for an equal one.
-    return circuit.compose(code_blocks(circuit.n_qubits, ranges))
-
-
-def code_blocks(n_qubits: int, ranges: Sequence[int] = (1,)) -> FeatureMap:
-    """Blocks of a gate on each qubit and controlled gates round the ring, and a last gate.
-
-    Each gate has three weights α, β, γ and the matrix [[e^{iβ} cos α, e^{iγ} sin α],
-    [-e^{-iγ} sin α, e^{-iβ} cos α]]. In a block of range r there is one on each qubit, then
-    n / gcd(n, r) controlled ones: the first from qubit 0 to qubit -r modulo n, and each of the
-    others on from where the one before arrived. The last gate of all is on qubit 0.
-
-    Parameters
-    ----------
-    n_qubits : int
-        Number of qubits, at least 1. One qubit has no controlled gates.
-    ranges : sequence of int, default=(1,)
-        The range of each block: positive, and no multiple of the number of qubits.
-
-    Returns
-    -------
-    FeatureMap
-        Without features; its parameters are α, β, γ of the gates in their order.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-
-    References
-    ----------
-    M. Schuld, A. Bocharov, K. Svore and N. Wiebe, "Circuit-centric quantum classifiers", Physical
-    Review A 101, 032308 (2020).
-
-    Examples
-    --------
-    >>> code_blocks(3, ranges=(1, 2)).n_parameters
-    39
-    """
-    n = integer(n_qubits, "n_qubits", 1)
-    couplings = [_couplings(n, reach) for reach in _checked_ranges(ranges)]
-    qubits = cirq.LineQubit.range(n)
-    weights = numbered("w", 3 * (sum(n + len(pairs) for pairs in couplings) + 1))
-    triples = zip(*[iter(weights)] * 3, strict=True)
-    circuit = cirq.Circuit()
-    for pairs in couplings:
-        circuit.append(_gate(next(triples), qubit) for qubit in qubits)
-        for control, target in pairs:
-            gate = _gate(next(triples), qubits[target])
-            circuit.append(rotation.controlled_by(qubits[control]) for rotation in gate)
-    circuit.append(_gate(next(triples), qubits[0]))
-    return FeatureMap(circuit, (), weights, name="code_blocks")
-
-
-def _checked_ranges(ranges: Any) -> tuple[int, ...]:
-    if not isinstance(ranges, tuple | list | np.ndarray) or not len(ranges):
-        raise ValueError(
-            f"expected ranges to be a sequence of at least one positive integer, got {ranges!r}"
-        )
-    return tuple(integer(reach, "each of ranges", 1) for reach in ranges)
-
-
-def _couplings(n: int, reach: int) -> list[tuple[int, int]]:
-    """Return control and target of a block's controlled gates."""
-    if n == 1:
-        return []
-    if reach % n == 0:
-        raise ValueError(
-            f"expected no range to be a multiple of the number of qubits, {n}, got {reach}"
-        )
-    return [(-k * reach % n, -(k + 1) * reach % n) for k in range(n // gcd(n, reach))]
-
-
-def _gate(weights: tuple[Any, ...], qubit: cirq.Qid) -> list[cirq.Operation]:
-    a, b, c = weights
-    return [cirq.rz(c - b)(qubit), cirq.ry(-2 * a)(qubit), cirq.rz(-b - c)(qubit)]
+def _shared(circuit: FeatureMap) -> FeatureMap:
+    """Return one object for all equal maps: what is compiled is found quicker by the same one."""
+    return circuit

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from sklearn.datasets import make_moons
 
 import qkernels as qk
+from qkernels.ansatze import code_blocks
 from qkernels.variational import circuit_centric_training as training
-from qkernels.variational.circuit_centric_circuit import Encoding, code_blocks
+from qkernels.variational.circuit_centric_circuit import Encoding
 from tests.variational.circuit_centric_dense import (
     central_differences,
     dense_probabilities,
