@@ -152,7 +152,8 @@ def _radial(
         total = total + np.sum(by_y * others, axis=0)
     by_scale = -total / scales
     name = "length_scale"
-    by_scale = by_scale if np.ndim(length_scale) else np.array([by_scale.sum()])
+    # One length scale, also as an array of one, is that of all features.
+    by_scale = by_scale if np.size(length_scale) > 1 else np.array([by_scale.sum()])
     return PointGradient({name: by_scale}, by_x / scales, None if by_y is None else by_y / scales)
 
 

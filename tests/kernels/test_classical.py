@@ -29,6 +29,7 @@ KERNELS = [
     WhiteKernel(0.3),
     DotProduct(0.8),
     RBF(0.9),
+    RBF([0.9]),
     RBF(SCALES),
     RationalQuadratic(length_scale=0.8, alpha=0.6),
     *(Matern(1.1, nu=nu) for nu in (0.5, 0.8, 1.0, 1.5, 2.2, 2.5, 3.7, np.inf)),
