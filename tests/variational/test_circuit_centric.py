@@ -6,6 +6,7 @@ import re
 import cirq
 import numpy as np
 import pytest
+import sympy
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_moons
@@ -45,6 +46,23 @@ def test_two_copies_tell_moons_apart(loss):
     assert model.weights_.shape == (1, model.circuit_.n_parameters)
     assert model.n_iter_ == 50
     assert model.history_[0].shape == (51,)
+
+
+def test_one_rotation_finds_the_angle_between_two_lines():
+    """p = sin²(φ + w/2) of points at angle φ is largest at 45° for w = π/2."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(150, 2))
+    angle = np.arctan2(X[:, 1], X[:, 0])
+    y = (angle > np.pi / 6) & (angle < np.pi / 3)
+    w = sympy.Symbol("w")
+    turn = qk.FeatureMap(cirq.Circuit(cirq.ry(w)(cirq.q(0))), [], [w])
+    model = CircuitCentricClassifier(ansatz=turn, padding=0, random_state=0).fit(X, y)
+    (weight,), (bias,) = model.weights_[0], model.bias_
+    margin = np.sin(angle + weight / 2) ** 2 + bias - 0.5
+    np.testing.assert_allclose(model.decision_function(X), margin, atol=1e-12)
+    assert weight % (2 * np.pi) == pytest.approx(np.pi / 2, abs=0.1)
+    assert bias == pytest.approx(0.5 - np.sin(np.radians(75)) ** 2, abs=0.02)
+    assert model.score(X, y) == 1
 
 
 def test_one_model_for_each_of_several_classes():
@@ -251,6 +269,7 @@ TRAINABLE = qk.feature_maps.hubregtsen(2)
             ValueError,
             "'amplitude', a FeatureMap or a function that returns one, got 'angle'",
         ),
+        ({"ansatz": 3}, TypeError, "ansatz: expected None, a FeatureMap without features, or a"),
         ({"feature_map": 3}, TypeError, "feature_map must be a FeatureMap or a function of"),
         (
             {"feature_map": qk.feature_maps.zz(3)},
