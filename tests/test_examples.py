@@ -345,6 +345,60 @@ def test_engineered_labels(run, tmp_path):
         assert (tmp_path / f"report_{name}_labels.html").read_text().endswith("</html>")
 
 
+def rows_of(printed: str, *names: str) -> list[list[float]]:
+    """Return the numbers of the lines that begin with these names."""
+    return [numbers(re.search(rf"^{re.escape(n)} +(.*)$", printed, re.M)[1]) for n in names]
+
+
+def test_circuit_centric(run, tmp_path):
+    printed = run("circuit_centric")
+    exact, mean = rows_of(printed, "exact", "here, mean of 3 draws")
+    assert mean[:2] == pytest.approx(exact[:2], abs=0.06)
+    assert mean[2] <= 2
+    for part in re.split(r"^(?:CANCER|WINE)", printed, flags=re.M)[1:]:
+        for row in rows_of(part, "one block, squared", "two blocks, squared"):
+            assert row[2] < 0.25
+    check_figure(tmp_path / "circuit_centric.png")
+
+
+def test_barren_plateaus(run, tmp_path):
+    printed = run("barren_plateaus")
+    beside = re.findall(r"(-\d\.\d+) ± \S+ +(-\d\.\d+) +(\S+) standard errors", printed)
+    assert len(beside) == 4
+    for measured, known, errors in beside:
+        assert float(measured) == pytest.approx(float(known), abs=0.15)
+        assert abs(float(errors)) < 3.5
+    check_figure(tmp_path / "barren_plateaus.png")
+
+
+def test_from_qiskit_tutorial(run, tmp_path):
+    pytest.importorskip("qiskit")
+    printed = run("from_qiskit_tutorial")
+    assert "test score 1.00" in printed
+    differences = re.findall(r"difference.* (\d\.\de-\d+)$", printed, re.M)
+    assert len(differences) == 3
+    assert all(float(difference) < 1e-10 for difference in differences)
+    assert np.load(tmp_path / "from_qiskit_gram.npy").shape == (30, 30)
+
+
+def test_hybrid_torch(run, tmp_path):
+    pytest.importorskip("torch")
+    printed = run("hybrid_torch")
+    for row in rows_of(printed, "quantum", "quantum, not trained", "classical, sine", "nothing"):
+        assert 0.75 < row[2] <= 1
+    check_figure(tmp_path / "hybrid_torch.png")
+
+
+def test_deep_kernel_learning(run, tmp_path):
+    pytest.importorskip("torch")
+    printed = run("deep_kernel_learning")
+    ours, theirs = rows_of(printed, "RBF kernel alone", "the same by scikit-learn")
+    assert ours[1] == pytest.approx(theirs[1], abs=0.01)
+    (quantum,) = rows_of(printed, "network + quantum kernel")
+    assert quantum[1] > ours[1]
+    check_figure(tmp_path / "deep_kernel_learning.png")
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_listed_and_tested(path):
     listed = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")

@@ -49,7 +49,7 @@ def test_two_copies_tell_moons_apart(loss):
 
 
 def test_one_rotation_finds_the_angle_between_two_lines():
-    """p = sin²(φ + w/2) of points at angle φ is largest at 45° for w = π/2."""
+    """The p = sin²(φ + w/2) of points at angle φ is largest at 45° for w = π/2."""
     rng = np.random.default_rng(0)
     X = rng.uniform(size=(150, 2))
     angle = np.arctan2(X[:, 1], X[:, 0])
