@@ -104,7 +104,8 @@ def build_model(owner: Any, n_features: int, n_scores: int) -> Model:
     ansatz = default_ansatz if owner.ansatz is None else owner.ansatz
     uploads = check_count("data_reuploading", owner.data_reuploading, 1)
     circuit = compose(feature_map, ansatz, repetitions=uploads)
-    how = {"bandwidth": owner.bandwidth, "evaluator": owner.evaluator}
+    bandwidth = n_features**-0.5 if owner.bandwidth is None else owner.bandwidth
+    how = {"bandwidth": bandwidth, "evaluator": owner.evaluator}
     if readout == "expectation":
         return Model(_expectations(circuit, owner.observables, n_scores, how), is_scaled=True)
     if owner.observables is not None:

@@ -78,9 +78,9 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
         So many more starts from random weights; the best result is kept.
     data_reuploading : int, default=1
         How often feature map and ansatz follow each other, each time with weights of their own.
-    bandwidth : float or array-like of shape (n_features,), default=0.5
-        Multiplies the data. With a half, standardised data turn by about a quarter of a circle
-        each way, and no two of them by the same angle.
+    bandwidth : float or array-like of shape (n_features,), default=None
+        Multiplies the data. None is 1 / √n_features: points of standardised data are as far apart
+        then, however many features they have, as with `SVC(gamma="auto")`.
     early_stopping : bool, default=False
         Whether to hold out points, to stop when their loss has not fallen by `tol` for
         `n_iter_no_change` steps, and to keep the weights with which it was least.
@@ -93,7 +93,7 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
     random_state : int, RandomState or None, default=None
         Draws weights, batches, what is held out, and SPSA's directions.
     evaluator : Evaluator, default=None
-        None is the shared exact one. With a `SamplerEvaluator`, gradients are measured by the
+        None is an exact one. With a `SamplerEvaluator`, gradients are measured by the
         parameter-shift rule.
     callback : callable, default=None
         Called after each step with its number, all trained numbers and the loss; training from
@@ -155,7 +155,7 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
         batch_size: int | None = None,
         n_restarts: int = 0,
         data_reuploading: int = 1,
-        bandwidth: Any = 0.5,
+        bandwidth: Any = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,

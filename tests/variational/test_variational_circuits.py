@@ -97,6 +97,14 @@ def test_outcomes_that_count_for_a_class(readout, n_classes, expected):
     assert build_model(owner, 3, n_classes).network.outputs.tolist() == expected
 
 
+def test_the_default_bandwidth_is_one_over_the_root_of_the_number_of_features():
+    for n_features, expected in [(1, 1.0), (4, 0.5), (25, 0.2)]:
+        model = build_model(VariationalClassifier(), n_features, 1)
+        np.testing.assert_allclose(model.network.bandwidth, expected)
+    chosen = build_model(VariationalRegressor(bandwidth=[0.3, 0.1]), 2, 1)
+    np.testing.assert_array_equal(chosen.network.bandwidth, [0.3, 0.1])
+
+
 # -- What is refused
 
 X, Z = (cirq.PauliString({cirq.LineQubit(0): pauli}) for pauli in "XZ")

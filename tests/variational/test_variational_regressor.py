@@ -100,7 +100,7 @@ def test_observables_of_ones_own():
     observables = [cirq.X(a) * cirq.X(b), cirq.PauliString({b: cirq.Z}) + 0.5]
     model = small(feature_map=feature_maps.angle, observables=observables).fit(X, y)
     outputs = qk.qnn.ExpectationNetwork(
-        feature_maps.angle(2), ansatze.two_local, observables, bandwidth=0.5
+        feature_maps.angle(2), ansatze.two_local, observables, bandwidth=0.5**0.5
     ).forward(X, model.weights_)
     expected = outputs * model.output_scale_ + model.output_bias_
     np.testing.assert_allclose(model.predict(X), expected * y.std(axis=0) + y.mean(axis=0))
@@ -150,7 +150,9 @@ def test_training_on_samples_by_the_parameter_shift_rule():
     ).fit(X, y[:, 0])
     assert model.loss_ < 0.9 * model.history_[0]
     exact = qk.qnn.ExpectationNetwork(
-        model.network_.circuit, observables=list(model.network_.observables.words), bandwidth=0.5
+        model.network_.circuit,
+        observables=list(model.network_.observables.words),
+        bandwidth=0.5**0.5,
     ).forward(X, model.weights_)
     sampled = (model.predict(X) - y[:, 0].mean()) / y[:, 0].std()
     error = np.abs(sampled - (exact * model.output_scale_ + model.output_bias_)[:, 0])
