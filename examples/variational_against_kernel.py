@@ -135,7 +135,11 @@ def show(found: dict[str, list[Trial]]) -> None:
     )
     difference = variational - kernel
     error = difference.std(ddof=1) / np.sqrt(len(difference))
-    print(f"variational minus quantum kernel: {difference.mean():+.3f}, standard error {error:.3f}")
+    told = "more than" if abs(difference.mean()) > 2 * error else "within"
+    print(
+        f"variational minus quantum kernel: {difference.mean():+.3f}, {told} two standard errors "
+        f"of {error:.3f}"
+    )
     costs = [np.median([t.circuits for t in found[n]]) for n in ("variational", "quantum kernel")]
     print(
         f"circuits of the variational fit for each one of the kernel's: {costs[0] / costs[1]:.0f}"

@@ -313,6 +313,16 @@ def test_training_on_samples(readout, optimizer):
     np.testing.assert_allclose(model.predict_proba(X), exact.predict_proba(X), atol=0.15)
 
 
+def test_estimated_probabilities_below_zero_count_as_zero(monkeypatch):
+    X, y = blobs(3)
+    model = small(readout="parity", max_iter=1).fit(X, y)
+    estimates = np.array([[0.6, 0.5, -0.1], [-0.02, -0.01, 1.03]])
+    monkeypatch.setattr(model.network_, "forward", lambda X, weights: estimates)
+    expected = [[6 / 11, 5 / 11, 0], [0, 0, 1]]
+    np.testing.assert_allclose(model.predict_proba(X[:2]), expected)
+    assert model.predict(X[:2]).tolist() == [0, 2]
+
+
 def test_a_budget_ends_the_training_and_the_best_is_kept():
     X, y = blobs(n_points=6)
     evaluator = sampled(100, budget=Budget(repetitions=100 * 6 * 7))
