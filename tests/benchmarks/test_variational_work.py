@@ -10,6 +10,7 @@ import qkernels as qk
 from . import outcomes, reference, report, works
 from .outcomes import Outcome, Record
 from .peers import OURS, PEERS
+from .peers.jax_job import filled_parts
 from .worker import Order, Station
 from .works import LAYERS, Work
 
@@ -76,6 +77,15 @@ def test_packages_agree_with_the_reference(key):
     answer = Station(PEERS[key]).answer(Order(WORK, X, rows))
     assert not answer.error
     assert outcomes.deviation(answer.block, reference.matrix(WORK, X[rows])) < 1e-8
+
+
+@pytest.mark.parametrize(("n_points", "size", "blocks"), [(7, 3, 3), (6, 3, 2), (2, 5, 1)])
+def test_parts_have_one_size_and_zeros_at_the_end(n_points, size, blocks):
+    X = 1 + np.arange(2.0 * n_points).reshape(n_points, 2)
+    parts = filled_parts(X, size)
+    assert [part.shape for part in parts] == [(size, 2)] * blocks
+    np.testing.assert_array_equal(np.concatenate(parts)[:n_points], X)
+    assert not np.concatenate(parts)[n_points:].any()
 
 
 def test_a_loss_is_extrapolated_by_points():

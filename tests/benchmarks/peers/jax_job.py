@@ -2,7 +2,8 @@
 
 Points go through in blocks of about half a million amplitudes. At 14 qubits that made PennyLane
 three times and TensorCircuit one and a half times as fast as all points at once; at 10 qubits the
-size of a block made no difference.
+size of a block made no difference. For a loss, whose gradient keeps the states after every gate,
+blocks of 125 points at 8 qubits made PennyLane three times as fast as all points at once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..works import Work, labels, layer_angles, offsets, weights
 from .base import Job, gradient_job, loss_job, state_block
 
 BLOCK = 2**19
+LOSS_BLOCK = 2**15
 
 
 def jax_in_double_precision() -> Any:
@@ -102,11 +104,19 @@ def compiled_loss(work: Work, outputs: Callable[[Any, Any], Any]) -> Job:
     import jax.numpy as jnp
 
     start = weights(work.n_qubits)
-    both = jax.jit(jax.value_and_grad(lambda values, X, y: jnp.mean((outputs(X, values) - y) ** 2)))
+    blocks = -(-work.n_points * 2**work.n_qubits // LOSS_BLOCK)
+    size = -(-work.n_points // blocks)
+
+    def part_of_loss(values, X, y, shares):
+        return jnp.sum(shares * (outputs(X, values) - y) ** 2)
+
+    both = jax.jit(jax.value_and_grad(part_of_loss))
 
     def loss(X, y):
-        value, gradient = both(start, X, y)
-        return float(value), np.asarray(gradient)
+        parts = [filled_parts(array, size) for array in (X, y, np.full(len(X), 1 / len(X)))]
+        found = [both(start, *part) for part in zip(*parts, strict=True)]
+        values, gradients = zip(*found, strict=True)
+        return float(sum(values)), np.asarray(sum(gradients))
 
     return loss_job(loss)
 
@@ -118,4 +128,12 @@ def equal_parts(X: np.ndarray, blocks: int) -> list[np.ndarray]:
     """
     size = -(-len(X) // blocks)
     filled = np.concatenate([X, X[: size * blocks - len(X)]])
+    return np.split(filled, blocks)
+
+
+def filled_parts(array: np.ndarray, size: int) -> list[np.ndarray]:
+    """Return an array in parts of one size, the last of them filled with zeros."""
+    blocks = -(-len(array) // size)
+    filled = np.zeros((blocks * size, *array.shape[1:]))
+    filled[: len(array)] = array
     return np.split(filled, blocks)
