@@ -113,6 +113,15 @@ def test_the_class_predicted_is_the_most_probable(readout, loss, n_classes):
         np.testing.assert_array_equal(found, model.classes_[probabilities.argmax(axis=1)])
 
 
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_two_classes_are_learned(readout, loss):
+    X, y = blobs()
+    model = small(readout=readout, loss=loss, max_iter=30).fit(X, y)
+    assert model.score(X, y) > 0.9
+    assert model.history_[-1] < model.history_[0]
+
+
 def test_observables_of_ones_own_are_scores():
     X, y = blobs()
     a, b = cirq.LineQubit.range(2)
