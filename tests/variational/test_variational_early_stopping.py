@@ -64,6 +64,19 @@ def test_falls_start_the_wait_anew():
     assert answers == [False] * 6 + [True]
 
 
+def test_it_is_the_least_loss_that_is_to_be_beaten():
+    _, answers = told([5.0, 4.0, 4.5, 4.2], n_iter_no_change=2)
+    assert answers == [False, False, False, True]
+
+
+def test_what_is_kept_does_not_go_on_with_the_optimizer():
+    stopping, _ = told([])
+    theta = np.array([2.0])
+    stopping(1, theta, 0.0)
+    theta[:] = 3.0
+    assert stopping.theta == 2.0
+
+
 def test_a_new_start_waits_anew_and_the_least_of_all_is_kept():
     stopping, _ = told([2.0, 3.0], n_iter_no_change=2)
     assert [stopping(k, np.array([9.0 - k]), 0.0) for k in (1, 2, 3)] == [False] * 3
