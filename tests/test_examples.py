@@ -350,6 +350,16 @@ def rows_of(printed: str, *names: str) -> list[list[float]]:
     return [numbers(re.search(rf"^{re.escape(n)} +(.*)$", printed, re.M)[1]) for n in names]
 
 
+def test_variational_against_kernel(run, tmp_path):
+    printed = run("variational_against_kernel")
+    for name in ("quantum kernel", "variational ", "RBF kernel", "neural network"):
+        lines = [line for line in printed.splitlines() if line.startswith(name) and "±" in line]
+        assert len(lines) == 2
+        assert all(0.6 < numbers(line)[0] <= 1 for line in lines)
+    assert printed.count("two standard errors") == 2
+    check_figure(tmp_path / "variational_against_kernel.png")
+
+
 def test_circuit_centric(run, tmp_path):
     printed = run("circuit_centric")
     exact, mean = rows_of(printed, "exact", "here, mean of 3 draws")
