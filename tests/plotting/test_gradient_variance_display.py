@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from test_layout import check_legend, check_texts
 
 import qkernels as qk
 from qkernels.diagnostics import gradient_variances
@@ -23,18 +22,12 @@ def made(**changed):
     return GradientVarianceDisplay(**NUMBERS | changed)
 
 
-def several(n_series, n_references=0):
-    """Return a picture of series with long names, and of lines to compare them with."""
-    names = ["a global cost function", "local", "a brickwork of as many layers as qubits", "x", "y"]
+def several(n_series):
+    """Return a picture of some series."""
     slopes = np.arange(1, n_series + 1)[:, np.newaxis]
     variances = 0.1 * 0.5 ** (slopes * SIZES)
-    lines = {f"$(3/8)^{{n-1}}/{k + 8}$": variances[k] * 1.1 for k in range(n_references)}
-    return made(
-        variances=variances,
-        standard_errors=0.2 * variances,
-        names=names[:n_series],
-        references=lines,
-    )
+    names = ["global", "local", "brickwork"][:n_series]
+    return made(variances=variances, standard_errors=0.2 * variances, names=names)
 
 
 def network(n):
@@ -100,21 +93,6 @@ def test_series_are_told_apart_without_colours():
     assert len({bars[0].get_marker() for bars in display.bars_}) == 3
     assert len({bars[0].get_color() for bars in display.bars_}) == 3
     assert texts(display)[1] == "local"
-
-
-@pytest.mark.parametrize(("n_series", "n_references"), [(1, 0), (1, 1), (3, 3), (5, 4)])
-@pytest.mark.parametrize("alone", [True, False])
-def test_nothing_is_clipped_or_overlapping(n_series, n_references, alone):
-    if alone:
-        display = several(n_series, n_references).plot()
-    else:
-        _, axes = plt.subplots(2, 2, figsize=(9, 8), layout="constrained")
-        for other in axes.flat:
-            other.set(title="a title", xlabel="a label", ylabel="a label")
-        display = several(n_series, n_references).plot(axes[1, 0])
-    display.figure_.canvas.draw()
-    check_texts(display.figure_)
-    check_legend(display.ax_, [display.ax_])
 
 
 def test_axes_and_options_may_be_given():

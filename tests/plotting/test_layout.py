@@ -13,6 +13,7 @@ from qkernels.plotting import (
     BandwidthDisplay,
     ConcentrationDisplay,
     GeometricDifferenceDisplay,
+    GradientVarianceDisplay,
     GramDisplay,
     SpectrumDisplay,
 )
@@ -51,6 +52,15 @@ def geometric_difference(n_kernels):
     return GeometricDifferenceDisplay(grid, g, 1 / np.array(g), 300, names=NAMES[:n_kernels])
 
 
+def gradient_variance(n_series, n_references):
+    sizes = np.array([2, 4, 6])
+    variances = 0.1 * 0.5 ** (np.arange(1, n_series + 1)[:, np.newaxis] * sizes)
+    lines = {f"$(3/8)^{{n-1}}/{k + 8}$": variances[k] * 1.1 for k in range(n_references)}
+    return GradientVarianceDisplay(
+        sizes, variances, 0.2 * variances, names=NAMES[:n_series], references=lines
+    )
+
+
 def bandwidth():
     x = np.geomspace(0.01, 1, 5)
     return BandwidthDisplay(x, 1 - x / 2, x / 9, x**-4, 1 - x, score_name="balanced accuracy")
@@ -78,6 +88,8 @@ DISPLAYS = {
     "bandwidth": bandwidth,
     "geometric difference of 1": lambda: geometric_difference(1),
     "geometric difference of 5": lambda: geometric_difference(5),
+    "gradient variance of 1": lambda: gradient_variance(1, 1),
+    "gradient variance of 5": lambda: gradient_variance(5, 4),
 }
 
 
