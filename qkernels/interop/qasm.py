@@ -7,7 +7,7 @@ are in `qasm_expressions`, the gates of the libraries in `gates`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
@@ -21,7 +21,7 @@ from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import check_distinct, symbols, typed
 from qkernels.interop.circuits import Assembly, angle_of, require
 from qkernels.interop.gates import GATE_NAMES, Controls, named_gate, repeated
-from qkernels.interop.qasm_expressions import Arithmetic, error_at
+from qkernels.interop.qasm_expressions import CONSTANTS, Arithmetic, error_at
 
 _LIBRARIES = ("qelib1.inc", "stdgates.inc")
 # Nothing happens to the state.
@@ -98,7 +98,7 @@ def from_qasm(
     check_distinct(*lists)
     program = _parse(text)
     listed = {s.name: s for s in (*lists[0], *lists[1])}
-    reader = _Reader(listed, sympy.Integer if _is_version_2(program) else int)
+    reader = _reader_of(program, listed)
     for statement in program.statements:
         reader.read(statement)
     return reader.assembly.feature_map(*lists, name)
@@ -123,6 +123,12 @@ def _is_version_2(program: Any) -> bool:
     return bool(program.version) and program.version.startswith("2")
 
 
+def _reader_of(program: Any, listed: dict[str, sympy.Symbol]) -> _Reader:
+    if _is_version_2(program):
+        return _Reader({"pi": sympy.pi, **listed}, sympy.Integer)
+    return _Reader({**CONSTANTS, **listed}, int)
+
+
 @dataclass(frozen=True)
 class _Scope:
     """What names stand for: values, gates, and qubits or registers of them."""
@@ -142,15 +148,16 @@ class _Reader:
 
     Parameters
     ----------
-    listed : dict from str to sympy.Symbol
-        Symbols that need not be declared.
-    integer : callable
-        What an integer literal stands for.
+    undeclared : dict from str to sympy.Expr
+        What names stand for that need not be declared, and that declarations hide: the language's
+        constants, and the symbols that are listed.
+    integer : type
+        The type of an integer literal.
     """
 
-    def __init__(self, listed: dict[str, sympy.Symbol], integer: Callable[[int], Any]) -> None:
+    def __init__(self, undeclared: dict[str, sympy.Expr], integer: type) -> None:
         self.assembly = Assembly()
-        self._listed = listed
+        self._undeclared = undeclared
         self._integer = integer
         self._scope = _Scope({}, {}, {})
 
@@ -324,8 +331,8 @@ class _Reader:
         def lookup(name: str, place: Any) -> Any:
             if name in scope.values:
                 return scope.values[name]
-            if name in self._listed:
-                return self._listed[name]
+            if name in self._undeclared:
+                return self._undeclared[name]
             raise error_at(
                 place, "expected a name that is declared, or among the features or parameters"
             )
@@ -343,8 +350,9 @@ def _each(qubits: cirq.Qid | list[cirq.Qid]) -> list[cirq.Qid]:
 
 def _power(steps: list[cirq.Operation], power: Any, statement: Any) -> list[cirq.Operation]:
     """Return the operations so many times; a single one may have any power."""
-    if sympify(power).is_number and power == int(power):
-        return repeated(steps, int(power))
+    exponent = angle_of(power)
+    if isinstance(exponent, float) and exponent.is_integer():
+        return repeated(steps, int(exponent))
     if len(steps) != 1:
         raise error_at(statement, f"expected an integer power of a gate made of {len(steps)} gates")
-    return [steps[0] ** angle_of(power)]
+    return [steps[0] ** exponent]

@@ -13,7 +13,8 @@ import sympy
 
 Lookup = Callable[[str, Any], Any]
 
-_CONSTANTS: dict[str, sympy.Expr] = {
+# A program may give each of these names to something else.
+CONSTANTS: dict[str, sympy.Expr] = {
     **dict.fromkeys(("pi", "π"), sympy.pi),
     **dict.fromkeys(("tau", "τ"), 2 * sympy.pi),
     **dict.fromkeys(("euler", "ℇ"), sympy.E),
@@ -68,8 +69,6 @@ class Arithmetic:
                 return self.integer(node.value)
             case "FloatLiteral":
                 return sympy.Float(node.value)
-            case "Identifier" if node.name in _CONSTANTS:
-                return _CONSTANTS[node.name]
             case "Identifier":
                 return self.lookup(node.name, node)
             case "IndexExpression":
