@@ -11,21 +11,16 @@ from typing import Any
 
 import cirq
 import numpy as np
-import sympy
 
 from qkernels.feature_maps import FeatureMap
-from qkernels.feature_maps.validation import (
-    check_distinct,
-    check_known,
-    check_used,
-    symbols,
-    typed,
-)
+from qkernels.feature_maps.validation import symbols, typed
 from qkernels.interop.circuits import Assembly, angle_of, require
 from qkernels.interop.gates import GATE_NAMES, Controls, named_gate, repeated
 
 # Nothing happens to the state.
 _SKIPPED = ("barrier", "delay")
+# The instruction of Qiskit Machine Learning's raw_feature_vector.
+_AMPLITUDES = "ParameterizedInitialize"
 _STANDARD = "qiskit.circuit.library.standard_gates"
 
 
@@ -69,8 +64,9 @@ def from_qiskit(
     TypeError
         If an argument is of the wrong type.
     ValueError
-        If features and parameters are not the circuit's parameters, each once, or an instruction
-        is not a gate, such as a reset, control flow, or a measurement before the end.
+        If features and parameters are not the parameters of the circuit's gates, each once, or an
+        instruction is not a gate, such as a reset, control flow, or a measurement before the end,
+        or has a definition for numbers only.
 
     Examples
     --------
@@ -85,10 +81,6 @@ def from_qiskit(
     if not isinstance(circuit, qiskit.QuantumCircuit):
         raise TypeError(f"expected circuit to be a qiskit.QuantumCircuit, got {typed(circuit)}")
     lists = symbols(_names(features), "features"), symbols(_names(parameters), "parameters")
-    found = sorted((sympy.Symbol(p.name) for p in circuit.parameters), key=str)
-    check_distinct(*lists)
-    check_known(found, *lists)
-    check_used(found, *lists)
     qubits = cirq.LineQubit.range(circuit.num_qubits)
     assembly = Assembly(qubits)
     _read(circuit, qubits, assembly)
@@ -99,7 +91,8 @@ def _names(values: Any) -> Any:
     """Return Qiskit's parameters as names, and leave what else is wrong to its check."""
     from qiskit.circuit import Parameter
 
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    # A set has no order of columns, yet a view of a circuit's parameters has.
+    if isinstance(values, str | set | frozenset) or not isinstance(values, Iterable):
         return values
     return [value.name if isinstance(value, Parameter) else value for value in values]
 
@@ -126,8 +119,20 @@ def _refuse_conditions(operation: Any) -> None:
 
 def _measures(operation: Any) -> bool:
     """Tell whether an instruction, which is not a gate, has measurements in its definition."""
-    definition = getattr(operation, "definition", None)
-    return definition is not None and operation.num_clbits > 0
+    return operation.num_clbits > 0 and _definition_of(operation) is not None
+
+
+def _definition_of(operation: Any) -> Any:
+    """Return the circuit that defines an instruction, or None."""
+    from qiskit.exceptions import QiskitError
+
+    try:
+        return getattr(operation, "definition", None)
+    except (QiskitError, TypeError) as error:
+        instead = "; take qkernels.feature_maps.amplitude" if operation.name == _AMPLITUDES else ""
+        raise ValueError(
+            f"expected a definition of {operation.name} in symbols{instead}; got the error: {error}"
+        ) from error
 
 
 def _operations(
@@ -147,7 +152,7 @@ def _operations(
         return named_gate(operation.name, _angles(operation), qubits, controls)
     if isinstance(operation, AnnotatedOperation):
         return _annotated(operation, qubits, controls)
-    if (definition := getattr(operation, "definition", None)) is not None:
+    if (definition := _definition_of(operation)) is not None:
         return _definition(definition, qubits, controls)
     return _matrix(_numeric(operation, qubits), qubits, controls)
 
