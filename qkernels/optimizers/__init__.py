@@ -2,7 +2,7 @@
 
 from qkernels.optimizers.batches import draw_batches
 from qkernels.optimizers.choice import Optimizer, as_optimizer, check_count
-from qkernels.optimizers.descent import Callback, Descent
+from qkernels.optimizers.descent import Callback, Descent, Referee
 from qkernels.optimizers.stochastic import SPSA, Adam
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Callback",
     "Descent",
     "Optimizer",
+    "Referee",
     "as_optimizer",
     "check_count",
     "draw_batches",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from scipy.optimize import minimize
@@ -36,6 +36,23 @@ class _Stop(Exception):
     """The callback wants no more steps."""
 
 
+class Referee(NamedTuple):
+    """What points on the way are judged by instead of their loss, and with how much patience.
+
+    Attributes
+    ----------
+    value : callable
+        A number of a point, the less the better, such as the loss of data that were held out.
+    patience : int
+        A way ends when the number has not fallen by `tol` below its least for so many steps.
+    tol : float
+    """
+
+    value: Callable[[np.ndarray], float]
+    patience: int
+    tol: float
+
+
 class _Path:
     """The way from one start: the losses, and the point that is its result.
 
@@ -47,27 +64,51 @@ class _Path:
     noisy : bool
         Whether a point's loss depends on the batch: the result's is the mean of the last tenth
         then.
+    referee : Referee or None
+        Who chooses, if not the losses.
     """
 
-    def __init__(self, *, wanders: bool, noisy: bool) -> None:
-        self._wanders, self._noisy = wanders, noisy
+    def __init__(self, *, wanders: bool, noisy: bool, referee: Referee | None) -> None:
+        self._wanders, self._noisy, self._referee = wanders, noisy, referee
         self.history: list[float] = []
+        self.judgements: list[float] = []
         self.theta = np.empty(0)
+        self._to_beat, self._waited = np.inf, 0
 
     def add(self, theta: np.ndarray, loss: float) -> None:
         """Go on to a point."""
-        if self._wanders or not self.history or loss < min(self.history):
-            self.theta = theta.copy()
+        numbers, number = self.history, loss
+        if self._referee is not None:
+            numbers, number = self.judgements, self._referee.value(theta)
+            self._waited = self._waited + 1 if number >= self._to_beat - self._referee.tol else 0
+            self._to_beat = min(number, self._to_beat)
+        chosen_last = self._wanders and self._referee is None
+        if chosen_last or not numbers or number < min(numbers):
+            self.theta, self._loss = theta.copy(), loss
+        if self._referee is not None:
+            self.judgements.append(number)
         self.history.append(loss)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the referee's patience is at its end."""
+        return self._referee is not None and self._waited >= self._referee.patience
 
     @property
     def loss(self) -> float:
         """The result's loss; infinite before there is one."""
         if not self.history:
             return np.inf
+        if self._referee is not None:
+            return self._loss
         if self._noisy:
             return float(np.mean(self.history[-max(1, len(self.history) // 10) :]))
         return self.history[-1] if self._wanders else min(self.history)
+
+    @property
+    def worth(self) -> float:
+        """What ways are compared by, the less the better."""
+        return min(self.judgements) if self.judgements else self.loss
 
 
 class Descent:
@@ -89,6 +130,8 @@ class Descent:
     callback : callable, optional
         Called after each step with its number, the point and the loss; the way from this start
         ends when it returns True.
+    referee : Referee, optional
+        Chooses the best point, if not the losses, and may end a way.
     verbose : int, default=0
         Whether a progress bar is shown.
 
@@ -100,6 +143,8 @@ class Descent:
         Its loss; infinite before there is one.
     history : list of float
         The loss at the start that led there, and after each step.
+    judgements : list of float
+        What the referee said at each of them; empty without one.
     """
 
     def __init__(
@@ -112,13 +157,14 @@ class Descent:
         walls: np.ndarray | None = None,
         random_state: np.random.RandomState,
         callback: Callback | None = None,
+        referee: Referee | None = None,
         verbose: int = 0,
     ) -> None:
         if callback is not None and not callable(callback):
             raise TypeError(f"callback: expected a function or None, got {callback!r}")
         self._objective, self._optimizer, self._max_iter = objective, optimizer, max_iter
         self._noisy, self._walls, self._random_state = noisy, walls, random_state
-        self._callback, self._verbose = callback, verbose
+        self._callback, self._referee, self._verbose = callback, referee, verbose
         self._best = self._path()
 
     @property
@@ -136,8 +182,16 @@ class Descent:
         """The losses on the way to it."""
         return self._best.history
 
-    def run(self, starts: Iterable[np.ndarray]) -> None:
-        """Go down from each start. Ctrl-C and an exceeded budget end it, and keep the best."""
+    @property
+    def judgements(self) -> list[float]:
+        """What the referee said on the way to it."""
+        return self._best.judgements
+
+    def run(self, starts: Iterable[np.ndarray], *, depth: int = 0) -> None:
+        """Go down from each start. Ctrl-C and an exceeded budget end it, and keep the best.
+
+        The warning that it was ended points to the caller's caller, or to one `depth` calls higher.
+        """
         try:
             for start in starts:
                 self._descend(start)
@@ -145,11 +199,11 @@ class Descent:
             if not self.history:
                 raise
             why = "reached its budget" if isinstance(stop, BudgetExceeded) else "was interrupted"
-            warnings.warn(f"training {why}; the best so far is kept", stacklevel=3)
+            warnings.warn(f"training {why}; the best so far is kept", stacklevel=3 + depth)
 
     def _path(self) -> _Path:
         wanders = self._noisy or isinstance(self._optimizer, SPSA)
-        return _Path(wanders=wanders, noisy=self._noisy)
+        return _Path(wanders=wanders, noisy=self._noisy, referee=self._referee)
 
     def _descend(self, theta: np.ndarray) -> None:
         """Go down from one start, and keep the way if it leads lower than the others."""
@@ -161,7 +215,10 @@ class Descent:
             bar.set_postfix(loss=loss)
             step = len(path.history) - 1
             bar.update(step > 0)
-            if step and self._callback is not None and self._callback(step, point, loss):
+            wants_no_more = (
+                step > 0 and self._callback is not None and self._callback(step, point.copy(), loss)
+            )
+            if wants_no_more or path.is_over:
                 raise _Stop
 
         try:
@@ -170,7 +227,7 @@ class Descent:
             pass
         finally:
             bar.close()
-            if path.loss < self._best.loss:
+            if path.worth < self._best.worth:
                 self._best = path
 
     def _minimize(self, theta: np.ndarray, record: Record) -> None:

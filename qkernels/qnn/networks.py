@@ -20,8 +20,12 @@ from qkernels.feature_maps.validation import integer, real_array, typed
 from qkernels.kernels.embedding import Embedding, resolve_evaluator
 from qkernels.kernels.observables import Observables, parse_observables
 from qkernels.kernels.validation import check_bandwidth, check_data, check_width
+from qkernels.memory import require_memory
 from qkernels.parameter_shift import pull_back_by_shifts
 from qkernels.qnn.layers import Ansatz, compose
+
+# What the output of a basis state takes, with the list of Python's integers that it comes from.
+_BYTES_A_STATE = 60
 
 
 class NetworkGradient(NamedTuple):
@@ -313,7 +317,13 @@ class ProbabilityNetwork(Network):
                 "evaluator: expected one with a method probabilities(feature_map, inputs, "
                 f"parameters, *, outputs, n_outputs), got {self.evaluator!r}"
             )
-        self.outputs, self.n_outputs = _interpreted(interpret, output_shape, self.circuit.n_qubits)
+        n_states = 2**self.circuit.n_qubits
+        require_memory(
+            _BYTES_A_STATE * n_states,
+            f"for the outputs of {n_states} basis states",
+            "take fewer qubits, or expectation values instead of probabilities",
+        )
+        self.outputs, self.n_outputs = _interpreted(interpret, output_shape, n_states)
 
     def _outputs(self, embedding: Embedding, X: np.ndarray) -> np.ndarray:
         return self._measure(self.circuit, embedding.inputs(X), embedding.parameters)
@@ -351,15 +361,17 @@ def _observables(observables: Any, circuit: FeatureMap) -> Observables:
     return parse_observables(observables, 1, circuit.qubits)
 
 
-def _interpreted(interpret: Any, output_shape: Any, n_qubits: int) -> tuple[np.ndarray, int]:
+def _interpreted(interpret: Any, output_shape: Any, n_states: int) -> tuple[np.ndarray, int]:
     """Return the output of each basis state, and the number of outputs."""
     if interpret is not None and not callable(interpret):
         raise TypeError(
             f"interpret: expected None or a function of an integer, got {typed(interpret)}"
         )
-    states = range(2**n_qubits)
-    found = states if interpret is None else map(interpret, states)
-    outputs = np.array([integer(output, "interpret(b)", 0) for output in found])
+    if interpret is None:
+        outputs = np.arange(n_states)
+    else:
+        found = map(interpret, range(n_states))
+        outputs = np.array([integer(output, "interpret(b)", 0) for output in found])
     most = int(outputs.max()) + 1
     count = most if output_shape is None else integer(output_shape, "output_shape", 1)
     if most > count:

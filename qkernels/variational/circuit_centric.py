@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from tqdm.auto import tqdm
 
-from qkernels.feature_maps.validation import integer, real
+from qkernels.feature_maps import FeatureMap
+from qkernels.feature_maps.validation import integer
 from qkernels.kernels.validation import FeatureMapLike, as_float64
 from qkernels.qnn.layers import Ansatz
 from qkernels.sampling.budget import BudgetExceeded
@@ -30,6 +30,7 @@ from qkernels.variational.circuit_centric_training import (
     Readout,
     Task,
 )
+from qkernels.variational.held_out import check_fraction, hold_out
 
 __all__ = ["CircuitCentricClassifier"]
 
@@ -108,8 +109,8 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
     -----
     What is kept of all epochs and starts are the weights with the fewest points on the wrong side,
     and among those the smallest mean squared error. Ctrl-C ends the training, and so does a
-    sampler's budget; what is best so far is kept, once each model has a first start. π may lie
-    outside [0, 1]: it is no probability of a class, and `predict_proba` is not offered.
+    sampler's budget; what is best so far is kept, once each model has been judged at a start. π
+    may lie outside [0, 1]: it is no probability of a class, and `predict_proba` is not offered.
 
     Microsoft's library accepts a step only if there are fewer misses after it; here every step is
     taken. The paper's dropout is left out.
@@ -193,13 +194,14 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
         descent = self._descent()
         X, y = validate_data(self, X, y, dtype="numeric")
         check_classification_targets(y)
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"expected at least two classes, got one class: {self.classes_[0]!r}")
+        classes, labels = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"expected at least two classes, got one class: {classes[0]!r}")
         X = as_float64(X, "X")
-        self._encoding = Encoding(self.feature_map, X.shape[1], self.copies, self.padding)
-        self.circuit_ = self._encoding.with_ansatz(self.ansatz, self.ranges)
-        self._keep(self._train(descent, self._encoding.inputs(X), labels))
+        encoding = Encoding(self.feature_map, X.shape[1], self.copies, self.padding)
+        circuit = encoding.with_ansatz(self.ansatz, self.ranges)
+        self._keep(self._train(descent, circuit, encoding.inputs(X), labels))
+        self.classes_, self.circuit_, self._encoding = classes, circuit, encoding
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -249,52 +251,56 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
     def _descent(self) -> GradientDescent:
         """Return the settings of the training, after a check of all that `fit` counts by."""
         integer(self.n_restarts, "n_restarts", 0)
-        part = self.validation_fraction
-        if part is not None and not 0 < real(part, "validation_fraction") < 1:
-            raise ValueError(
-                f"expected validation_fraction to be above 0 and below 1, or None, got {part}"
-            )
+        if self.validation_fraction is not None:
+            check_fraction(self.validation_fraction)
         rates = self.learning_rate, self.momentum, self.decay
         return GradientDescent(self.loss, *rates, self.batch_size, self.max_iter)
 
     def _train(
-        self, descent: GradientDescent, inputs: np.ndarray, labels: np.ndarray
+        self,
+        descent: GradientDescent,
+        circuit: FeatureMap,
+        inputs: np.ndarray,
+        labels: np.ndarray,
     ) -> list[list[Judgement]]:
         """Return the way from the best start, for each model."""
         random = check_random_state(self.random_state)
         rows = self._rows(labels, random)
-        readout = Readout(self.circuit_, self.evaluator)
+        readout = Readout(circuit, self.evaluator)
         # Of two classes, the second is told from the first.
-        classes = np.arange(len(self.classes_))[1 if len(self.classes_) == 2 else 0 :]
+        classes = np.unique(labels)
+        classes = classes[1:] if len(classes) == 2 else classes
         tasks = [Task(readout, inputs, 1.0 * (labels == k), *rows) for k in classes]
         ways: list[list[list[Judgement]]] = [[] for _ in tasks]
-        n_epochs = len(tasks) * (self.n_restarts + 1) * (self.max_iter + 1)
+        n_epochs = len(tasks) * (self.n_restarts + 1) * self.max_iter
         bar = tqdm(total=n_epochs, disable=not self.verbose, desc="training")
         try:
-            # Each model's first start, then each one's second: soon there is something to keep.
             for _ in range(self.n_restarts + 1):
-                for task, found in zip(tasks, ways, strict=True):
-                    start = random.uniform(0, 2 * np.pi, self.circuit_.n_parameters)
-                    found.append([])
-                    for judgement in descent.epochs(task, start, random):
+                starts = random.uniform(0, 2 * np.pi, (len(tasks), circuit.n_parameters))
+                epochs = [descent.epochs(t, s, random) for t, s in zip(tasks, starts, strict=True)]
+                # Each model's start comes first: soon there is something to keep.
+                for found, judgements in zip(ways, epochs, strict=True):
+                    found.append([next(judgements)])
+                for found, judgements in zip(ways, epochs, strict=True):
+                    for judgement in judgements:
                         found[-1].append(judgement)
                         bar.update()
         except (KeyboardInterrupt, BudgetExceeded) as stop:
-            if not (ways[-1] and ways[-1][0]):
+            if not ways[-1]:
                 raise
             why = "reached its budget" if isinstance(stop, BudgetExceeded) else "was interrupted"
             warnings.warn(f"training {why}; the best so far is kept", stacklevel=3)
         finally:
             bar.close()
-        return [min(filter(None, found), key=lambda way: _worth(_best(way))) for found in ways]
+        return [min(found, key=lambda way: _worth(_best(way))) for found in ways]
 
-    def _rows(self, labels: np.ndarray, random: np.random.RandomState) -> list[np.ndarray]:
+    def _rows(
+        self, labels: np.ndarray, random: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows to learn from, and those to judge by."""
-        rows = np.arange(len(labels))
         if self.validation_fraction is None:
-            return [rows, rows]
-        size = self.validation_fraction
-        return train_test_split(rows, test_size=size, stratify=labels, random_state=random)
+            return (np.arange(len(labels)),) * 2
+        return hold_out(len(labels), self.validation_fraction, random, classes=labels)
 
     def _keep(self, ways: list[list[Judgement]]) -> None:
         best = [_best(way) for way in ways]

@@ -18,7 +18,7 @@ from qkernels.optimizers import SPSA, Adam, Callback
 from qkernels.qnn.layers import Ansatz
 from qkernels.variational import losses
 from qkernels.variational.base import BaseVariational
-from qkernels.variational.stopping import TrainingSet
+from qkernels.variational.held_out import TrainingSet
 
 _READOUTS = ("expectation", "parity", "probabilities")
 _OF_SCORES: dict[str, losses.ScoreLoss] = {
@@ -115,8 +115,8 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
         or with early stopping that of the batch before it was kept.
     history_ : ndarray of shape (n_iter_ + 1,)
         The loss of the points trained on, at the best start and after each step from there.
-    validation_history_ : ndarray or None
-        With early stopping, the loss of the points held out, after each step of all starts.
+    validation_history_ : ndarray of shape (n_iter_ + 1,) or None
+        With early stopping, the loss of the points held out, beside `history_`.
     n_iter_ : int
     n_features_in_ : int
 
@@ -210,11 +210,12 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
         X, y = validate_data(self, X, y, dtype="numeric")
         check_classification_targets(y)
         found, classes = np.unique(y, return_inverse=True)
-        self.classes_ = self._checked_classes(found)
+        self._check_classes(found)
         targets = losses.signs(classes, len(found))
         if self.readout != "expectation" and len(found) == 2:
             targets = np.hstack([-targets, targets])
         self._train(TrainingSet(as_float64(X, "X"), targets, classes), loss)
+        self.classes_ = found
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -271,7 +272,7 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
             return np.hstack([expit(-scores), expit(scores)])
         return softmax(scores, axis=1)
 
-    def _checked_classes(self, found: np.ndarray) -> np.ndarray:
+    def _check_classes(self, found: np.ndarray) -> None:
         if len(found) < 2:
             raise ValueError(f"expected two classes or more, got 1 class: {found[0]!r}")
         if self.warm_start and hasattr(self, "weights_"):
@@ -281,7 +282,6 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
                     f"warm_start=True goes on with the classes {before}, got {found.tolist()}: "
                     "give a new estimator other classes"
                 )
-        return found
 
     def _loss(self) -> losses.ScoreLoss:
         for name, allowed in (("readout", _READOUTS), ("loss", tuple(_OF_SCORES))):

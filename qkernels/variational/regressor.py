@@ -14,8 +14,8 @@ from qkernels.kernels.validation import FeatureMapLike, as_float64
 from qkernels.optimizers import SPSA, Adam, Callback
 from qkernels.qnn.layers import Ansatz
 from qkernels.variational.base import BaseVariational
+from qkernels.variational.held_out import TrainingSet
 from qkernels.variational.losses import squared
-from qkernels.variational.stopping import TrainingSet
 
 
 class VariationalRegressor(RegressorMixin, BaseVariational):
@@ -51,8 +51,8 @@ validation_fraction, n_iter_no_change, tol, warm_start, random_state, evaluator,
         trained on; with batches and early stopping as `VariationalClassifier` has it.
     history_ : ndarray of shape (n_iter_ + 1,)
         The loss at the best start and after each step from there.
-    validation_history_ : ndarray or None
-        With early stopping, the loss of the points held out, after each step of all starts.
+    validation_history_ : ndarray of shape (n_iter_ + 1,) or None
+        With early stopping, the loss of the points held out, beside `history_`.
     n_iter_ : int
     n_features_in_ : int
 
@@ -136,15 +136,14 @@ validation_fraction, n_iter_no_change, tol, warm_start, random_state, evaluator,
         """
         X, y = validate_data(self, X, y, dtype="numeric", multi_output=True, y_numeric=True)
         y = as_float64(y, "y")
-        self._is_column = y.ndim == 1
         targets = y.reshape(len(y), -1)
-        self.target_mean_ = targets.mean(axis=0)
-        spread = targets.std(axis=0)
+        mean, spread = targets.mean(axis=0), targets.std(axis=0)
         # What is left of a constant is rounding.
-        varies = spread > 1e-12 * np.abs(self.target_mean_)
-        self.target_std_ = np.where(varies, spread, 1.0)
-        standardised = (targets - self.target_mean_) / self.target_std_
-        self._train(TrainingSet(as_float64(X, "X"), standardised, None), squared)
+        std = np.where(spread > 1e-12 * np.abs(mean), spread, 1.0)
+        data = TrainingSet(as_float64(X, "X"), (targets - mean) / std, None)
+        self._train(data, squared)
+        self._is_column = y.ndim == 1
+        self.target_mean_, self.target_std_ = mean, std
         return self
 
     def predict(self, X: Any) -> np.ndarray:

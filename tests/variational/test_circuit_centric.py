@@ -131,7 +131,7 @@ def test_what_is_best_so_far_is_kept(monkeypatch, stop, words):
 
     def interrupted(self, *arguments):
         calls.append(None)
-        # Three models, three epochs of two batches: then the third model's second epoch.
+        # Three models, three epochs of two batches: then the third model's third epoch.
         if len(calls) > 16:
             raise stop
         return slope(self, *arguments)
@@ -145,20 +145,40 @@ def test_what_is_best_so_far_is_kept(monkeypatch, stop, words):
     assert all(a.min() >= b.min() for a, b in zip(model.history_, whole.history_, strict=True))
 
 
-def test_before_each_model_has_a_start_nothing_is_kept(monkeypatch):
-    def interrupted(self, *arguments):
-        raise KeyboardInterrupt
+def interrupted(self, *arguments):
+    raise KeyboardInterrupt
 
+
+def test_the_starts_are_kept_where_no_step_was_taken(monkeypatch):
+    X, y = MOONS[0], np.arange(40) % 3
     monkeypatch.setattr(training.Readout, "slope", interrupted)
+    with pytest.warns(UserWarning, match="training was interrupted; the best so far is kept"):
+        model = quick().fit(X, y)
+    assert [len(history) for history in model.history_] == [1, 1, 1]
+    assert model.n_iter_ == 0
+    assert set(model.predict(X)) <= {0, 1, 2}
+
+
+def test_before_each_model_has_a_start_nothing_is_kept(monkeypatch):
+    monkeypatch.setattr(training.Readout, "probabilities", interrupted)
     with pytest.raises(KeyboardInterrupt):
         quick().fit(MOONS[0], np.arange(40) % 3)
+
+
+def test_a_refit_that_fails_leaves_the_model_as_it_was():
+    X, y = MOONS[0], np.arange(40) % 3
+    model = quick().fit(X, y)
+    before = model.predict(X)
+    with pytest.raises(TypeError, match="ansatz: expected None"):
+        model.set_params(ansatz=3).fit(*MOONS)
+    np.testing.assert_array_equal(model.predict(X), before)
 
 
 def test_verbose_shows_a_bar(capsys):
     quick().fit(*MOONS)
     assert capsys.readouterr().err == ""
     quick(verbose=1, n_restarts=1).fit(*MOONS)
-    assert re.search(r"training: 100%.* 8/8", capsys.readouterr().err)
+    assert re.search(r"training: 100%.* 6/6", capsys.readouterr().err)
 
 
 def test_a_feature_map_can_encode():
@@ -189,7 +209,7 @@ def test_validation_points_judge_and_are_not_learnt_from(monkeypatch):
     def spy(self, task, *arguments):
         tasks.append(task)
         ways.append([*epochs(self, task, *arguments)])
-        return ways[-1]
+        return iter(ways[-1])
 
     monkeypatch.setattr(training.GradientDescent, "epochs", spy)
     X, y = MOONS
@@ -253,7 +273,7 @@ TRAINABLE = qk.feature_maps.hubregtsen(2)
         ({"batch_size": 0}, ValueError, "batch_size to be an integer of at least 1, got 0"),
         ({"max_iter": 0}, ValueError, "max_iter to be an integer of at least 1, got 0"),
         ({"n_restarts": -1}, ValueError, "n_restarts to be an integer of at least 0, got -1"),
-        ({"validation_fraction": 1.0}, ValueError, "above 0 and below 1, or None, got 1.0"),
+        ({"validation_fraction": 1.0}, ValueError, "to be above 0 and below 1, got 1.0"),
         ({"copies": 0}, ValueError, "expected copies to be an integer of at least 1, got 0"),
         ({"padding": np.nan}, ValueError, "expected padding to be a finite real number, got nan"),
         ({"ranges": ()}, ValueError, "a sequence of at least one positive integer, got ()"),

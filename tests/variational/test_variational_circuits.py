@@ -10,7 +10,7 @@ from qkernels import ansatze, feature_maps
 from qkernels.variational import VariationalClassifier, VariationalRegressor, folded, losses
 from qkernels.variational.base import Objective
 from qkernels.variational.circuits import build_model
-from qkernels.variational.stopping import TrainingSet
+from qkernels.variational.held_out import TrainingSet
 
 # -- The default circuit
 

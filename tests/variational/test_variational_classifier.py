@@ -286,7 +286,7 @@ def test_a_warm_start_refuses_another_circuit_and_other_classes():
         ValueError, match=r"goes on with the classes \[0, 1\], got \['a', 'b'\]: gi"
     ):
         model.fit(X, np.array(["a", "b"])[y])
-    with pytest.raises(ValueError, match="goes on from 26 trained numbers, but this model has 50"):
+    with pytest.raises(ValueError, match="goes on with the circuit and the readout of Exp"):
         model.set_params(data_reuploading=2).fit(X, y)
     np.testing.assert_array_equal(model.weights_, weights)
     assert model.classes_.tolist() == [0, 1]

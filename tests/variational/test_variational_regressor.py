@@ -129,7 +129,7 @@ def test_a_warm_start_goes_on():
     before = model.loss_
     np.testing.assert_allclose(model.fit(X, y).history_[0], before)
     assert model.loss_ < before
-    with pytest.raises(ValueError, match="goes on from 28 trained numbers, but this model has 26"):
+    with pytest.raises(ValueError, match="goes on with the circuit and the readout of Exp"):
         model.fit(X, y[:, 0])
 
 
