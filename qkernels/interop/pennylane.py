@@ -7,6 +7,7 @@ is called, not before.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -55,8 +56,10 @@ def from_pennylane(
     """Bring a PennyLane quantum function over.
 
     The integer wire i becomes `cirq.LineQubit(i)`; wires with other labels become
-    `cirq.LineQubit(0)`, ... in the order of their first use. Both packages take the first qubit
-    as the most significant one, so amplitudes are in the same order.
+    `cirq.LineQubit(0)`, ... in the order of their first use. Where wires are listed, by `wires` or
+    by the device of a QNode, their places in the list count: on `device(wires=[1, 2])`, wire 1
+    becomes `cirq.LineQubit(0)`. Both packages take the first qubit as the most significant one,
+    so amplitudes are in the same order.
 
     Parameters
     ----------
@@ -67,7 +70,9 @@ def from_pennylane(
         reshaped by the function: `qml.BasicEntanglerLayers(t.reshape(2, 3), wires=range(3))`.
         What it measures at its end is ignored.
     n_features, n_parameters : int
-        Numbers of symbols, at least 0. They are called x0, x1, ... and theta0, theta1, ...
+        Numbers of symbols, at least 0. Features are called x0, x1, ... and parameters theta0,
+        theta1, ..., or w0, w1, ... where there are no features, as those of an ansatz are. Where
+        circuits are composed, equal names are one symbol.
     wires : sequence, optional
         All wires, in the order of the qubits; those on which nothing acts are kept, with an
         identity gate. By default those of a QNode's device if it names them, otherwise those
@@ -85,7 +90,7 @@ def from_pennylane(
     ImportError
         If PennyLane is missing.
     TypeError
-        If an argument is of the wrong type.
+        If an argument is of the wrong type, or the function cannot be called with symbols.
     ValueError
         If a number is negative, the circuit does not use all symbols, or an operation is not a
         gate, such as a measurement before the end, or takes a batch, or has no decomposition in
@@ -108,18 +113,50 @@ def from_pennylane(
         raise TypeError(
             f"expected function to be a quantum function or a QNode, got {typed(function)}"
         )
+    _check_wires(wires)
+    letters = "x", "theta" if n_features else "w"
     # PennyLane asks whether coefficients are real.
-    x, theta = (
+    x, weights = (
         [sympy.Symbol(f"{letter}{i}", real=True) for i in range(n)]
-        for letter, n in zip(("x", "theta"), numbers, strict=True)
+        for letter, n in zip(letters, numbers, strict=True)
     )
-    arguments = [x, theta] if theta else [x]
-    tape = _tape(qml, function, map(SymbolicArray.of, arguments))
+    arguments = [x, weights] if weights else [x]
+    _check_takes(function, arguments)
+    tape = _tape(qml, function, map(_array_class(qml).of, arguments))
     places = _places(tape.operations, wires)
     reader, assembly = _Reader(qml, places), Assembly(places.values())
     for operation in tape.operations:
         assembly.append(reader.operations(operation, Controls()), operation.name)
-    return assembly.feature_map(x, theta, name)
+    return assembly.feature_map(x, weights, name)
+
+
+def _check_wires(wires: Any) -> None:
+    if wires is not None and (isinstance(wires, set) or not isinstance(wires, Iterable)):
+        raise TypeError(f"expected wires to be a sequence of wires, got {typed(wires)}")
+
+
+def _check_takes(function: Any, arguments: Sequence[Any]) -> None:
+    """Refuse a function that does not take the features and the weights."""
+    words = "the features and the weights"
+    if len(arguments) == 1:
+        words = "the features only, as n_parameters is 0"
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        raise TypeError(
+            f"expected a function of {words}; got the arguments {signature}: {error}"
+        ) from error
+
+
+def _array_class(qml: Any) -> type[SymbolicArray]:
+    """Return arrays of symbols that go before PennyLane's own arrays in arithmetic."""
+
+    # NumPy asks a subclass first, and the tensor takes symbols for constants.
+    class Symbols(SymbolicArray, qml.numpy.tensor):
+        pass
+
+    return Symbols
 
 
 def _tape(qml: Any, function: Any, arguments: Iterable[SymbolicArray]) -> Any:
@@ -127,8 +164,8 @@ def _tape(qml: Any, function: Any, arguments: Iterable[SymbolicArray]) -> Any:
         return qml.tape.make_qscript(function)(*arguments)
     except TypeError as error:
         raise TypeError(
-            "expected a function of symbols, whose values are not known when it is called, so that "
-            f"it can neither compare them nor make floats of them; got the error: {error}"
+            f"expected a function that can be called with symbols, got the error: {error}; "
+            "symbols cannot be compared, nor made floats, as their values are not known"
         ) from error
 
 
@@ -203,10 +240,12 @@ class _Reader:
                 parts = operation.decomposition()
         except self._qml.operation.DecompositionUndefinedError:
             return self._matrix(operation, controls)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise _not_a_gate(operation) from error
         return [o for part in parts for o in self.operations(part, controls)]
 
     def _matrix(self, operation: Any, controls: Controls) -> Iterator[cirq.Operation]:
-        is_numeric = not any(isinstance(value, SymbolicArray) for value in operation.data)
+        is_numeric = all(np.asarray(value).dtype != object for value in operation.data)
         if not (operation.has_matrix and is_numeric):
             raise _not_a_gate(operation)
         gate = cirq.MatrixGate(np.asarray(self._qml.matrix(operation)))

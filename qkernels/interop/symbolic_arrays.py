@@ -20,13 +20,15 @@ def _is_elementary(kind: type) -> bool:
     return issubclass(kind, sympy.Function)
 
 
+_ELEMENTS = np.frompyfunc(lambda a: a.item() if isinstance(a, np.ndarray) else a, 1, 1)
+
+
 def _plain(value: Any) -> Any:
-    """Return an array of objects as a plain one, whose elements are no arrays."""
-    if not isinstance(value, np.ndarray) or value.dtype != object:
+    """Return an array as NumPy's own, whose elements are no arrays."""
+    if not isinstance(value, np.ndarray):
         return value
-    return np.frompyfunc(lambda a: a.item() if isinstance(a, np.ndarray) else a, 1, 1)(
-        value.view(np.ndarray)
-    )
+    plain = value.view(np.ndarray)
+    return _ELEMENTS(plain) if plain.dtype == object else plain
 
 
 _SYMPY: dict[Any, Callable] = {
@@ -57,7 +59,7 @@ class SymbolicArray(np.ndarray):
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
-        return found if isinstance(found, SymbolicArray) else SymbolicArray.of(found)
+        return found if isinstance(found, SymbolicArray) else type(self).of(found)
 
     def __repr__(self) -> str:
         return f"SymbolicArray({self.tolist()})"
@@ -77,12 +79,12 @@ class SymbolicArray(np.ndarray):
         except (TypeError, AttributeError) as error:
             raise TypeError(f"no {ufunc.__name__} of symbols: {error}") from error
         is_symbolic = isinstance(result, sympy.Basic) or np.asarray(result).dtype == object
-        return SymbolicArray.of(result) if is_symbolic else result
+        return type(self).of(result) if is_symbolic else result
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
         result = super().__array_function__(function, types, inputs, options)
         is_symbolic = isinstance(result, np.ndarray) and result.dtype == object
-        return SymbolicArray.of(result) if is_symbolic else result
+        return type(self).of(result) if is_symbolic else result
 
     @property  # type: ignore[misc]
     def real(self) -> SymbolicArray:  # type: ignore[override]
@@ -95,4 +97,4 @@ class SymbolicArray(np.ndarray):
         return self._each(sympy.im)
 
     def _each(self, function: Callable) -> SymbolicArray:
-        return SymbolicArray.of(np.frompyfunc(function, 1, 1)(self.view(np.ndarray)))
+        return type(self).of(np.frompyfunc(function, 1, 1)(self.view(np.ndarray)))

@@ -324,13 +324,15 @@ def conditioned(x):
         (lambda x: None, ValueError, "expected a circuit that acts on at least one qubit"),
         (
             lambda x: qml.RX(x[0], 0) if x[0] > 0 else qml.RY(x[0], 0),
-            *(TypeError, "expected a function of symbols, .*cannot determine truth value"),
+            *(
+                TypeError,
+                "expected a function that can be called with symbols, got the error: .*tru",
+            ),
         ),
         (
             lambda x: qml.RX(float(x[0]), 0),
-            *(TypeError, "neither compare them nor make floats of them; got the error: Cannot con"),
+            *(TypeError, "got the error: Cannot convert .*; symbols cannot be compared, nor made"),
         ),
-        (lambda x, t: qml.RX(x[0], 0), TypeError, "expected a function of symbols, .*argument"),
         (lambda x: qml.RX(np.cbrt(x[0]), 0), TypeError, "got the error: no cbrt of symbols: "),
         (
             lambda x: qml.DoubleExcitationPlus(x[0], range(4)),
