@@ -9,7 +9,7 @@ _TRAINER = "qkernels.KernelTrainer(kernel, loss=..., optimizer=...)"
 _OPTIMIZER = "qkernels.KernelTrainer(kernel, optimizer={0})"
 _TWO_LOCAL = "qkernels.ansatze.two_local, or qkernels.interop.from_qiskit(circuit, features)"
 # The module is imported by itself, where there is torch.
-_LAYER = 'QuantumLayer(network) of our module torch, as in "from qkernels import torch"'
+_LAYER = 'QuantumLayer and gram of our module torch, as in "from qkernels import torch"'
 _OURS = {
     # Qiskit Machine Learning
     "FidelityQuantumKernel": "qkernels.FidelityKernel",
@@ -98,6 +98,7 @@ _OURS = {
     "SVMDual": "qkernels.losses.SVMDual",
     "LogMarginalLikelihood": "qkernels.losses.LogMarginalLikelihood",
     "RidgeLeaveOneOut": "qkernels.losses.RidgeLeaveOneOut",
+    "torch": _LAYER,
     # Microsoft's Q# library
     "SequentialModel": "qkernels.CircuitCentricClassifier",
     # Cirq and scikit-learn habits

@@ -264,6 +264,10 @@ class _FirstDerivative(torch.autograd.Function):
     def forward(
         ctx: Any, pull_back: Callable[..., tuple[Any, ...]], *sources: torch.Tensor
     ) -> tuple[Any, ...]:
+        cotangent, *tensors = sources
+        # Who scales losses looks for overflows in gradients, and takes no step then.
+        if not torch.isfinite(cotangent).all():
+            return tuple(torch.full_like(tensor, torch.nan) for tensor in tensors)
         return pull_back(*sources)
 
     @staticmethod

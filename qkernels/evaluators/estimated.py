@@ -11,7 +11,7 @@ from typing import Any
 import cirq
 import numpy as np
 
-from qkernels.evaluators.arguments import checked_outputs
+from qkernels.evaluators.arguments import checked_outputs, checked_points
 from qkernels.feature_maps import FeatureMap
 from qkernels.memory import require_memory
 from qkernels.sampling.counts import Counts
@@ -115,6 +115,7 @@ class EstimatedValues:
         MissingCounts, BudgetExceeded, UnknownSubmission
             Where counts are bought: as `SamplerEvaluator.fidelities` does.
         """
+        inputs = checked_points(inputs)
         outputs = checked_outputs(outputs, n_outputs, feature_map.n_qubits)
         require_memory(
             6 * 8 * len(inputs) * n_outputs,

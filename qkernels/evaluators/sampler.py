@@ -15,6 +15,7 @@ from typing import Any
 import cirq
 import numpy as np
 
+from qkernels.evaluators.arguments import checked_points
 from qkernels.evaluators.estimated import EstimatedValues
 from qkernels.evaluators.observables import estimated_words, read_words
 from qkernels.evaluators.points import PreparedPoints, prepared_points, restored_points
@@ -306,6 +307,7 @@ class SamplerEvaluator(EstimatedValues, SharedValue):
         values : ndarray of shape (n_points, n_observables)
         covariances : ndarray of shape (n_points, n_observables, n_observables)
         """
+        inputs = checked_points(inputs)
         mitigation = check_mitigation(self.mitigation, kind="expectations")
         words = read_words(feature_map.qubits, observables)
         require_memory(

@@ -58,7 +58,8 @@ def real_array(values: Any, word: str) -> np.ndarray:
 
 def symbols(values: Any, word: str) -> tuple[sympy.Symbol, ...]:
     """Return a sequence of symbols or their names as plain symbols."""
-    if isinstance(values, str | sympy.Basic) or not isinstance(values, Iterable):
+    unordered = str | sympy.Basic | set | frozenset
+    if isinstance(values, unordered) or not isinstance(values, Iterable):
         raise TypeError(
             f"expected {word} to be a sequence of symbols or their names, got {typed(values)}"
         )

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from qkernels.diagnostics import gradient_variances
-from qkernels.feature_maps.validation import integer
+from qkernels.feature_maps.validation import integer, typed
 from qkernels.plotting.base import numbers, positive
 from qkernels.plotting.style import (
     COLOURS,
@@ -21,6 +21,7 @@ from qkernels.plotting.style import (
     plain_ticks,
     styled,
 )
+from qkernels.qnn import Network
 
 _LINES = ("--", ":", "-.", (0, (1, 4)))
 
@@ -150,6 +151,8 @@ class GradientVarianceDisplay:
 
         Raises
         ------
+        TypeError
+            If they are no networks.
         ValueError
             If a network has no such weight, the series are not of the same numbers of qubits, or
             as in `qkernels.diagnostics.gradient_variances`.
@@ -167,6 +170,11 @@ class GradientVarianceDisplay:
         """
         named = isinstance(networks, Mapping)
         series = [[*each] for each in (networks.values() if named else [networks])]
+        if not series or not all(isinstance(n, Network) for each in series for n in each):
+            raise TypeError(
+                "expected a sequence of networks of qkernels.qnn, or a mapping of names to such "
+                f"sequences, got {typed(networks)}"
+            )
         sizes = [[network.circuit.n_qubits for network in each] for each in series]
         if any(each != sizes[0] for each in sizes):
             raise ValueError(f"expected series of the same numbers of qubits, got {sizes}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, TypeAlias
 
 from qkernels.feature_maps import FeatureMap
@@ -21,12 +22,12 @@ def compose(
     ----------
     feature_map : FeatureMap
     ansatz : FeatureMap or callable, optional
-        A map without features, whose symbols and qubits are shared with those of the same name; or
-        a function of the number of qubits that returns one, which is laid on the feature map's
-        qubits in their order.
+        A map without features, on qubits of the feature map; or a function of the number of qubits
+        that returns one, which is laid on the feature map's qubits in their order, and whose
+        symbols get other names where the feature map has the same.
     repetitions : int, default=1
-        How often the data are uploaded. Each time all trainable symbols are new: those of upload k,
-        from 1, end in "_k".
+        How often the data are uploaded. Each time all trainable symbols are new: their names end in
+        "_1", "_2", and so on.
 
     Returns
     -------
@@ -39,7 +40,8 @@ def compose(
         If an argument is of the wrong type.
     ValueError
         If the ansatz has features, or is on other qubits alone, or on another number of them than
-        it was asked for.
+        it was asked for; or if a map and an ansatz have symbols of the same names, which
+        `FeatureMap.compose` takes for the same.
 
     References
     ----------
@@ -54,14 +56,23 @@ def compose(
     """
     if not isinstance(feature_map, FeatureMap):
         raise TypeError(f"feature_map: expected a FeatureMap, got {typed(feature_map)}")
-    count = integer(repetitions, "repetitions", 1)
+    n_uploads = integer(repetitions, "repetitions", 1)
     once = feature_map
     if ansatz is not None:
         once = feature_map.compose(_on_qubits(ansatz, feature_map))
     result = once
-    for k in range(1, count):
-        result = result.compose(with_suffix(once, f"_{k}"))
+    for _ in range(1, n_uploads):
+        result = result.compose(_renamed(once, result))
     return result
+
+
+def _renamed(feature_map: FeatureMap, other: FeatureMap) -> FeatureMap:
+    """Return the map with trainable symbols that another map does not have."""
+    taken = {s.name for s in other.feature_symbols + other.parameter_symbols}
+    suffixes = (f"_{k}" for k in count(1))
+    names = [s.name for s in feature_map.parameter_symbols]
+    free = next(suffix for suffix in suffixes if not taken & {name + suffix for name in names})
+    return with_suffix(feature_map, free)
 
 
 def _on_qubits(ansatz: Any, feature_map: FeatureMap) -> FeatureMap:
@@ -93,6 +104,11 @@ def _on_qubits(ansatz: Any, feature_map: FeatureMap) -> FeatureMap:
             f"{listed(feature_map.qubits)}, got one on {listed(built.qubits)}: a function of the "
             "number of qubits is laid on any"
         )
+    if shared := _shared(built, feature_map):
+        raise ValueError(
+            f"expected an ansatz with symbols of its own, got {listed(shared)}, which the feature "
+            "map has too: rename them, or share them by feature_map.compose(ansatz)"
+        )
     return built
 
 
@@ -104,4 +120,11 @@ def _laid(ansatz: FeatureMap, feature_map: FeatureMap) -> FeatureMap:
         )
     places = dict(zip(ansatz.qubits, feature_map.qubits, strict=True))
     circuit = ansatz.circuit.unfreeze().transform_qubits(places)
-    return FeatureMap(circuit, (), ansatz.parameter_symbols, name=ansatz.name)
+    laid = FeatureMap(circuit, (), ansatz.parameter_symbols, name=ansatz.name)
+    return _renamed(laid, feature_map) if _shared(laid, feature_map) else laid
+
+
+def _shared(ansatz: FeatureMap, feature_map: FeatureMap) -> list[Any]:
+    """Return the symbols that both have."""
+    symbols = feature_map.feature_symbols + feature_map.parameter_symbols
+    return [symbol for symbol in ansatz.parameter_symbols if symbol in symbols]

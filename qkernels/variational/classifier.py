@@ -56,7 +56,8 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
         set the bandwidth.
     ansatz : FeatureMap or callable, default=None
         The circuit of weights, one of `qkernels.ansatze` or any map without features; a function
-        is called with the number of qubits. None is three strongly entangling layers.
+        is called with the number of qubits. None is three strongly entangling layers. A single
+        layer may end in gates that the observables do not see: give it more.
     observables : list of cirq.PauliString or cirq.PauliSum, default=None
         With readout "expectation", one for each class, or one for two classes. None is Z on the
         first qubits, and products of Z if there are more classes than qubits.

@@ -239,3 +239,17 @@ def test_too_many_probabilities_are_refused(monkeypatch):
             MAP, X[:2], PARAMETERS, outputs=OUTPUTS, n_outputs=10**9
         )
     assert not sampler.points
+
+
+@pytest.mark.parametrize("inputs", [3.0, np.empty((0, 2))])
+@pytest.mark.parametrize(
+    "evaluator",
+    [SamplerEvaluator(cirq.Simulator(seed=0)), StatevectorEvaluator(repetitions=10)],
+    ids=["sampler", "shot noise"],
+)
+def test_points_are_looked_at_first(evaluator, inputs):
+    feature_map = zz(2)
+    with pytest.raises(ValueError, match=r"expected inputs of shape \(n_points, n_features\)"):
+        evaluator.probabilities(feature_map, inputs, outputs=[0, 1, 1, 0], n_outputs=2)
+    with pytest.raises(ValueError, match=r"expected inputs of shape \(n_points, n_features\)"):
+        evaluator.expectations(feature_map, inputs, observables=[cirq.Z(cirq.q(0))])

@@ -131,6 +131,7 @@ def test_lists_that_do_not_fit_the_circuit_are_refused(features, parameters, mes
     [
         (("circuit", ["x"]), "expected circuit to be a Cirq circuit, got 'circuit' of type str"),
         ((cirq.H(a), ["x"]), "expected circuit to be a Cirq circuit, got .* of type GateOperation"),
+        ((one_rotation, {"x", "t"}), "expected features to be a sequence .* got {.* of type set"),
         ((one_rotation, "xt"), "expected features to be a sequence of symbols or their names, got "
          "'xt' of type str"),
         ((one_rotation, x, [t]), "expected features to be a sequence .* got x of type Symbol"),

@@ -174,3 +174,10 @@ def test_what_is_refused(changed, message):
 def test_networks_that_are_refused(networks, weight, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         GradientVarianceDisplay.from_networks(networks, weight=weight)
+
+
+@pytest.mark.parametrize("networks", [{}, [3], {"a": [network(2), "b"]}])
+def test_what_is_no_network_is_refused(networks):
+    message = "expected a sequence of networks of qkernels.qnn, or a mapping of names"
+    with pytest.raises(TypeError, match=message):
+        GradientVarianceDisplay.from_networks(networks)

@@ -36,11 +36,28 @@ def test_an_ansatz_of_the_number_of_qubits_is_laid_on_the_qubits_in_order():
     assert found == qk.FeatureMap(expected, ["x"], ["t", "w0", "w1"])
 
 
-def test_an_ansatz_as_a_map_shares_qubits_and_symbols():
-    ansatz = qk.FeatureMap(cirq.Circuit(cirq.rz(t)(a)), [], ["t"])
+def test_an_ansatz_as_a_map_stays_on_its_qubits():
+    ansatz = qk.FeatureMap(cirq.Circuit(cirq.rz(x)(a)), [], ["x"])
+    with pytest.raises(ValueError, match="expected an ansatz with symbols of its own, got x, whi"):
+        compose(ON_A_GRID, ansatz)
+    ansatz = qk.FeatureMap(cirq.Circuit(cirq.rz(sympy.Symbol("s"))(b)), [], ["s"])
     found = compose(ON_A_GRID, ansatz)
-    assert found.parameter_symbols == (t,)
-    assert found.circuit == cirq.FrozenCircuit(cirq.rx(x)(a), cirq.ry(t)(b), cirq.rz(t)(a))
+    assert [s.name for s in found.parameter_symbols] == ["t", "s"]
+    assert found.circuit == cirq.FrozenCircuit(
+        cirq.rx(x)(a), cirq.ry(t)(b), cirq.rz(sympy.Symbol("s"))(b)
+    )
+
+
+def test_symbols_that_are_taken_get_other_names():
+    once = compose(qk.feature_maps.angle(2), qk.ansatze.hardware_efficient)
+    twice = compose(once, qk.ansatze.two_local)
+    assert twice.n_parameters == 4 + 8
+    assert [s.name for s in twice.parameter_symbols[3:6]] == ["w3", "w0_1", "w1_1"]
+    again = compose(compose(once, repetitions=2), repetitions=2)
+    assert again.n_parameters == 16
+    names = [s.name for s in again.parameter_symbols]
+    assert names[4:6] == ["w0_1", "w1_1"]
+    assert names[8:10] + names[12:14] == ["w0_2", "w1_2", "w0_1_2", "w1_1_2"]
 
 
 def test_each_upload_has_weights_of_its_own():
