@@ -72,7 +72,8 @@ class Assembly:
     ) -> FeatureMap:
         """Return the map of all operations."""
         circuit = cirq.Circuit(self._operations)
-        circuit.append([cirq.I(q) for q in self.qubits if q not in circuit.all_qubits()])
+        used = circuit.all_qubits()
+        circuit.append([cirq.I(q) for q in self.qubits if q not in used])
         return FeatureMap(circuit, features, parameters, name=name)
 
 
@@ -86,7 +87,8 @@ def angle_of(value: Any) -> Any:
     (1.5707963267948966, 2*x)
     """
     expression = sympy.sympify(value)
-    if expression.is_number and expression.is_real:
+    # Of a number as it is, such as log(sin(1)), the sign may be unknown.
+    if expression.is_number and expression.evalf().is_real:
         return float(expression)
     whole = {
         f: sympy.Integer(int(f)) for f in expression.atoms(sympy.Float) if float(f).is_integer()

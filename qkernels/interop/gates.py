@@ -175,35 +175,38 @@ def named_gate(
     ValueError
         If there are too few or too many angles or qubits.
     """
+    _check_sizes(name, len(angles), len(qubits))
     if name == "cu":
-        _check_sizes(name, (4, 2), (len(angles), len(qubits)))
         inner = controls.also(qubits[:1], [1])
         yield from inner.phase(angles[3])
         yield from named_gate("u", angles[:3], qubits[1:], inner)
     elif name in _SEQUENCES:
-        n, steps = _SEQUENCES[name]
-        _check_sizes(name, (0, n), (len(angles), len(qubits)))
-        for step, places in re.findall(r"([a-z]+)(\d+)", steps):
+        for step, places in re.findall(r"([a-z]+)(\d+)", _SEQUENCES[name][1]):
             yield from named_gate(step, [], [qubits[int(p)] for p in places], controls)
     elif name in _CONTROLLED:
         name, n = _CONTROLLED[name]
         yield from named_gate(name, angles, qubits[n:], controls.also(qubits[:n], [1] * n))
     else:
-        gates = _gates(name, angles, len(qubits))
+        gates = (_FIXED[name],) if name in _FIXED else _TURNED[name][-1](*angles)
         yield from controls.on(gate.on(*qubits) for gate in gates)
 
 
-def _gates(name: str, angles: Sequence[Angle], n_qubits: int) -> tuple[cirq.Gate, ...]:
-    given = len(angles), n_qubits
-    if name in _FIXED:
-        _check_sizes(name, (0, _FIXED[name].num_qubits()), given)
-        return (_FIXED[name],)
-    *sizes, make = _TURNED[name]
-    _check_sizes(name, sizes, given)
-    return make(*angles)
-
-
-def _check_sizes(name: str, expected: Sequence[int], given: Sequence[int]) -> None:
-    if tuple(expected) != tuple(given):
-        words = [f"{a} angles and {q} qubits" for a, q in (expected, given)]
+def _check_sizes(name: str, n_angles: int, n_qubits: int) -> None:
+    if (expected := _sizes(name)) != (n_angles, n_qubits):
+        words = [f"{a} angles and {q} qubits" for a, q in (expected, (n_angles, n_qubits))]
         raise ValueError(f"expected {words[0]} for the gate {name}, got {words[1]}")
+
+
+def _sizes(name: str) -> tuple[int, int]:
+    """Return the numbers of angles and qubits of a gate."""
+    if name == "cu":
+        return 4, 2
+    if name in _SEQUENCES:
+        return 0, _SEQUENCES[name][0]
+    if name in _FIXED:
+        return 0, _FIXED[name].num_qubits()
+    if name in _TURNED:
+        return _TURNED[name][:2]
+    base, n_controls = _CONTROLLED[name]
+    n_angles, n_qubits = _sizes(base)
+    return n_angles, n_qubits + n_controls

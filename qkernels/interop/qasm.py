@@ -46,8 +46,10 @@ def from_qasm(
     text : str
         The program: gates of qelib1.inc and stdgates.inc, definitions of gates, the modifiers
         ctrl, negctrl, inv and pow, whole registers, arithmetic, constants. Barriers, delays,
-        measurements at the end and the global phase are dropped. As in Qiskit, u2 and u3 are
-        U, also in the phase that a control sees.
+        measurements at the end and the global phase are dropped. A control sees the phase of
+        U(θ, φ, λ) = P(φ) R_Y(θ) P(λ), as in Qiskit, of which u2 and u3 are cases too. In the
+        specification U has the phase exp(iθ/2) more, which matters where a program defines gates
+        by U: its h, with gphase(-π/4), is exp(-iπ/4) H here.
     features : sequence of str or sympy.Symbol, default=()
         The data symbols, in the order of the columns of X. In OpenQASM 3 these are declared,
         `input float[64] x0;`, or `input array[float[64], 3] x;` for "x[0]", "x[1]", "x[2]". A
@@ -155,7 +157,7 @@ class _Reader:
         The type of an integer literal.
     """
 
-    def __init__(self, undeclared: dict[str, sympy.Expr], integer: type) -> None:
+    def __init__(self, undeclared: dict[str, sympy.Expr], integer: type[Any]) -> None:
         self.assembly = Assembly()
         self._undeclared = undeclared
         self._integer = integer
@@ -178,27 +180,39 @@ class _Reader:
             case "ClassicalDeclaration" | "ConstantDeclaration" if statement.init_expression:
                 self._declare_constant(statement)
             case "QuantumGateDefinition":
-                known = _Scope(dict(self._scope.values), {}, dict(self._scope.gates))
-                self._scope.gates[statement.name.name] = statement, known
+                self._define(statement)
             case "QuantumMeasurementStatement":
                 self._measure(statement.measure)
             case _:
                 operations = self._operations(statement, self._scope, Controls())
                 self.assembly.append(operations, _name(statement))
 
+    def _define(self, statement: Any) -> None:
+        names = [node.name for node in (*statement.arguments, *statement.qubits)]
+        if len(set(names)) < len(names):
+            raise error_at(statement, "expected each name once")
+        known = _Scope(dict(self._scope.values), {}, dict(self._scope.gates))
+        self._scope.gates[statement.name.name] = statement, known
+
+    def _refuse_again(self, name: str, statement: Any) -> None:
+        if {name, f"{name}[0]"} & {*self._scope.qubits, *self._scope.values}:
+            raise error_at(statement, f"expected one declaration of {name}")
+
     def _declare_qubits(self, statement: Any) -> None:
-        n = 1 if statement.size is None else int(self._value(statement.size, self._scope))
+        name = statement.qubit.name
+        self._refuse_again(name, statement)
+        n = 1 if statement.size is None else self._count(statement.size, self._scope)
         start = len(self.assembly.qubits)
         register: list[cirq.Qid] = [*cirq.LineQubit.range(start, start + n)]
         self.assembly.qubits += register
-        name = statement.qubit.name
         self._scope.qubits[name] = register[0] if statement.size is None else register
 
     def _declare_input(self, statement: Any) -> None:
         name, kind = statement.identifier.name, statement.type
         names = [name]
+        self._refuse_again(name, statement)
         if type(kind).__name__ == "ArrayType" and len(kind.dimensions) == 1:
-            size = self._value(kind.dimensions[0], self._scope)
+            size = self._count(kind.dimensions[0], self._scope)
             names, kind = [f"{name}[{i}]" for i in range(size)], kind.base_type
         is_real = type(kind).__name__ in ("FloatType", "AngleType")
         if statement.io_identifier.name == "input" and is_real:
@@ -207,6 +221,7 @@ class _Reader:
             raise error_at(statement, "expected inputs that are float, angle or arrays of them")
 
     def _declare_constant(self, statement: Any) -> None:
+        self._refuse_again(statement.identifier.name, statement)
         value = self._value(statement.init_expression, self._scope)
         is_integer = type(statement.type).__name__ in ("IntType", "UintType")
         self._scope.values[statement.identifier.name] = value if is_integer else sympify(value)
@@ -251,22 +266,25 @@ class _Reader:
         if not modifiers:
             return self._gate(statement, scope, qubits, controls)
         first, *rest = modifiers
-        argument = None if first.argument is None else self._value(first.argument, scope)
         if first.modifier.name in ("ctrl", "negctrl"):
-            n = 1 if argument is None else int(argument)
+            n = 1 if first.argument is None else self._count(first.argument, scope)
+            if len(qubits) < n:
+                raise error_at(statement, f"expected at least {n} more qubits")
             values = [int(first.modifier.name == "ctrl")] * n
             inner = controls.also(qubits[:n], values)
             return self._modified(statement, rest, scope, qubits[n:], inner)
         steps = list(self._modified(statement, rest, scope, qubits, controls))
         if first.modifier.name == "inv":
             return repeated(steps, -1)
-        return _power(steps, argument, statement)
+        return _power(steps, self._angle(first.argument, scope), statement)
 
     def _gate(
         self, statement: Any, scope: _Scope, qubits: Sequence[cirq.Qid], controls: Controls
     ) -> Iterable[cirq.Operation]:
         """Return the operations of a gate without modifiers."""
         if type(statement).__name__ == "QuantumPhase":
+            if qubits:
+                raise error_at(statement, "expected qubits for the controls only")
             return controls.phase(self._angle(statement.argument, scope))
         name = _name(statement)
         angles = [self._angle(node, scope) for node in statement.arguments]
@@ -312,11 +330,29 @@ class _Reader:
             raise error_at(node, "expected a qubit that is declared")
         if not indexed:
             return found
-        try:
-            (index,) = (self._value(i, scope) for indices in node.indices for i in indices)
-            return _each(found)[int(index)]
-        except (IndexError, TypeError) as error:
-            raise error_at(node, f"expected an index below {len(_each(found))}") from error
+        return _each(found)[self._index(node, scope, len(_each(found)))]
+
+    def _index(self, node: Any, scope: _Scope, size: int) -> int:
+        """Return the one index of a node, of which negative ones count from the end."""
+        match node.indices:
+            case [[index]]:
+                value = self._integer_at(index, scope)
+            case _:
+                raise error_at(node, "expected one index")
+        if not -size <= value < size:
+            raise error_at(node, f"expected an index below {size}")
+        return value
+
+    def _integer_at(self, node: Any, scope: _Scope) -> int:
+        value = self._value(node, scope)
+        if not isinstance(value, self._integer):
+            raise error_at(node, "expected an integer")
+        return int(value)
+
+    def _count(self, node: Any, scope: _Scope) -> int:
+        if (value := self._integer_at(node, scope)) < 1:
+            raise error_at(node, "expected an integer of at least 1")
+        return value
 
     def _physical_qubit(self, number: int) -> cirq.Qid:
         qubit = cirq.LineQubit(number)
@@ -325,13 +361,18 @@ class _Reader:
         return qubit
 
     def _angle(self, node: Any, scope: _Scope) -> Any:
-        return angle_of(self._value(node, scope))
+        angle = angle_of(self._value(node, scope))
+        if isinstance(angle, sympy.Expr) and (angle.is_number or angle.has(sympy.I)):
+            raise error_at(node, "expected a real number")
+        return angle
 
     def _value(self, node: Any, scope: _Scope) -> Any:
         def lookup(name: str, place: Any) -> Any:
             if name in scope.values:
                 return scope.values[name]
-            if name in self._undeclared:
+            # An element that a declared array lacks may not be listed either.
+            is_missing = f"{name.partition('[')[0]}[0]" in scope.values
+            if name in self._undeclared and not is_missing:
                 return self._undeclared[name]
             raise error_at(
                 place, "expected a name that is declared, or among the features or parameters"
@@ -348,9 +389,8 @@ def _each(qubits: cirq.Qid | list[cirq.Qid]) -> list[cirq.Qid]:
     return qubits if isinstance(qubits, list) else [qubits]
 
 
-def _power(steps: list[cirq.Operation], power: Any, statement: Any) -> list[cirq.Operation]:
+def _power(steps: list[cirq.Operation], exponent: Any, statement: Any) -> list[cirq.Operation]:
     """Return the operations so many times; a single one may have any power."""
-    exponent = angle_of(power)
     if isinstance(exponent, float) and exponent.is_integer():
         return repeated(steps, int(exponent))
     if len(steps) != 1:

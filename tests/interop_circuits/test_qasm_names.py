@@ -81,3 +81,13 @@ def test_a_real_power_that_is_an_integer(power, times):
     once = cirq.unitary(from_qasm("qubit q; U(0.1, 0.2, 0.3) q;").circuit)
     expected = np.linalg.matrix_power(once, times)
     assert_means(THREE + body, cirq.ry(0.3)(Q[0]), cirq.MatrixGate(expected)(Q[0]))
+
+
+# -- Phases
+
+
+def test_the_phase_of_u_is_that_of_qiskit():
+    definition = "gate mine p { gphase(-pi / 4); U(pi / 2, 0, pi) p; }\n"
+    text = f"{THREE}{definition}h q[0]; ctrl @ mine q[0], q[1];"
+    phase = cirq.ZPowGate(exponent=-0.25)(Q[0])
+    assert_means(text, cirq.H(Q[0]), cirq.H(Q[1]).controlled_by(Q[0]), phase)
