@@ -69,24 +69,24 @@ class _Path:
     """
 
     def __init__(self, *, wanders: bool, noisy: bool, referee: Referee | None) -> None:
-        self._wanders, self._noisy, self._referee = wanders, noisy, referee
+        self._takes_last = wanders and referee is None
+        self._takes_mean = noisy and referee is None
+        self._referee = referee
         self.history: list[float] = []
         self.judgements: list[float] = []
-        self.theta = np.empty(0)
-        self._to_beat, self._waited = np.inf, 0
+        self.theta, self._loss = np.empty(0), np.inf
+        self._least, self._waited = np.inf, 0
 
     def add(self, theta: np.ndarray, loss: float) -> None:
         """Go on to a point."""
-        numbers, number = self.history, loss
-        if self._referee is not None:
-            numbers, number = self.judgements, self._referee.value(theta)
-            self._waited = self._waited + 1 if number >= self._to_beat - self._referee.tol else 0
-            self._to_beat = min(number, self._to_beat)
-        chosen_last = self._wanders and self._referee is None
-        if chosen_last or not numbers or number < min(numbers):
+        judged = loss if self._referee is None else self._referee.value(theta)
+        if self._takes_last or not self.history or judged < self._least:
             self.theta, self._loss = theta.copy(), loss
         if self._referee is not None:
-            self.judgements.append(number)
+            has_fallen = judged < self._least - self._referee.tol
+            self._waited = 0 if has_fallen else self._waited + 1
+            self.judgements.append(judged)
+        self._least = min(judged, self._least)
         self.history.append(loss)
 
     @property
@@ -97,18 +97,14 @@ class _Path:
     @property
     def loss(self) -> float:
         """The result's loss; infinite before there is one."""
-        if not self.history:
-            return np.inf
-        if self._referee is not None:
-            return self._loss
-        if self._noisy:
+        if self._takes_mean and self.history:
             return float(np.mean(self.history[-max(1, len(self.history) // 10) :]))
-        return self.history[-1] if self._wanders else min(self.history)
+        return self._loss
 
     @property
     def worth(self) -> float:
         """What ways are compared by, the less the better."""
-        return min(self.judgements) if self.judgements else self.loss
+        return self.loss if self._referee is None else self._least
 
 
 class Descent:
