@@ -11,6 +11,7 @@ from typing import Any
 
 import cirq
 import numpy as np
+import sympy
 
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import symbols, typed
@@ -178,7 +179,15 @@ def _expression(value: Any) -> Any:
 
     if not isinstance(value, ParameterExpression):
         return float(value)
-    return angle_of(value.sympify())
+    # Where all but one of its parameters cancel, Qiskit's sympify may return another of them.
+    if (name := str(value)) in {parameter.name for parameter in value.parameters}:
+        return sympy.Symbol(name)
+    try:
+        return angle_of(value.sympify())
+    except (AttributeError, TypeError, sympy.SympifyError) as error:
+        raise ValueError(
+            f"expected an expression that Qiskit can turn into one of SymPy, got {name}"
+        ) from error
 
 
 def _controlled(

@@ -1,7 +1,9 @@
 """Which symbols of a Qiskit circuit a feature map has, and instructions that take none."""
 
+import cirq
 import numpy as np
 import pytest
+import sympy
 
 from qkernels.interop import from_qiskit
 
@@ -60,6 +62,26 @@ def test_a_symbol_without_effect_is_not_listed(make):
     assert from_qiskit(make(), [X[1]]) == from_qiskit(expected, [X[1]])
     with pytest.raises(ValueError, match=r"features lists x\[0\], which the circuit lacks"):
         from_qiskit(make(), X)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_the_symbol_that_is_left_where_others_cancel(kept):
+    x = ParameterVector("x", 3)
+    others = [element for i, element in enumerate(x) if i != kept]
+    circuit = QuantumCircuit(1)
+    circuit.rx(sum(others) - others[0] - others[1] + x[kept], 0)
+    circuit.rx(x[kept] + 0 * others[0] * others[1], 0)
+    steps = list(from_qiskit(circuit, [x[kept]]).circuit.all_operations())
+    assert [step.gate for step in steps] == 2 * [cirq.rx(sympy.Symbol(f"x[{kept}]"))]
+
+
+def test_a_power_that_qiskit_does_not_turn_into_one_of_sympy():
+    if (2 ** X[0]).sympify() is not NotImplemented:
+        pytest.skip("this release of Qiskit does")
+    circuit = QuantumCircuit(1)
+    circuit.rx(2 ** X[0] + 1, 0)
+    with pytest.raises(ValueError, match=r"turn into one of SymPy, got 1 \+ 2\*\*x\[0\]"):
+        from_qiskit(circuit, [X[0]])
 
 
 # -- Definitions for numbers only
