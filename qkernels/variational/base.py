@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from qkernels.evaluators import SampledEvaluator
 from qkernels.feature_maps.validation import real
 from qkernels.kernels.validation import as_float64
 from qkernels.optimizers import Descent, Referee, as_optimizer, check_count, draw_batches
@@ -59,7 +60,7 @@ class BaseVariational(BaseEstimator):
             Objective(model, loss, data, batches),
             optimizer,
             max_iter,
-            noisy=batches is not None,
+            noisy=batches is not None or isinstance(model.network.evaluator, SampledEvaluator),
             random_state=random_state,
             callback=self.callback,
             referee=referee,

@@ -67,7 +67,8 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
         whose number in binary, leaves the class's place when divided by the number of classes.
     loss : {"cross_entropy", "hinge", "squared"}, default="cross_entropy"
         The mean over points is minimised; "hinge" and "squared" are one class against the rest, of
-        probabilities p by the scores 2 p - 1.
+        probabilities p by the scores 2 p - 1. The cross entropy of a probability that is estimated
+        as 0 has no slope: where repetitions are few, "squared" goes further.
     optimizer : str, Adam or SPSA, default="L-BFGS-B"
         As `KernelTrainer` takes it: a gradient method of scipy, "adam", or "spsa", which needs two
         values of the loss a step and no gradient, for circuits measured on hardware.
@@ -112,8 +113,8 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
     output_scale_, output_bias_ : ndarray of shape (n_scores,)
         Of the expectation values; empty for probabilities.
     loss_ : float
-        The loss of the points trained on; with batches, the mean of the last tenth of the history,
-        or with early stopping that of the batch before it was kept.
+        The loss of the points trained on; of batches and of estimates the mean of the last tenth of
+        the history, or with early stopping that of the step that was kept.
     history_ : ndarray of shape (n_iter_ + 1,)
         The loss of the points trained on, at the best start and after each step from there.
     validation_history_ : ndarray of shape (n_iter_ + 1,) or None
@@ -123,7 +124,8 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
 
     Notes
     -----
-    Ctrl-C ends the training, and so does a sampler's budget; what is best so far is kept.
+    Ctrl-C ends the training, and so does a sampler's budget; what is best so far is kept. Of
+    batches, and of estimates, the last point is taken for the best.
 
     References
     ----------

@@ -58,7 +58,8 @@ validation_fraction, n_iter_no_change, tol, warm_start, random_state, evaluator,
 
     Notes
     -----
-    Ctrl-C ends the training, and so does a sampler's budget; what is best so far is kept.
+    Ctrl-C ends the training, and so does a sampler's budget; what is best so far is kept. Of
+    batches, and of estimates, the last point is taken for the best.
 
     References
     ----------

@@ -93,3 +93,17 @@ def test_the_warning_of_an_interruption_points_to_the_caller():
     with pytest.warns(UserWarning, match="training was interrupted") as caught:
         quick(callback=callback).fit(X, LABELS)
     assert caught[0].filename == __file__
+
+
+def test_of_estimated_losses_the_luckiest_is_not_taken_for_the_best():
+    evaluator = qk.StatevectorEvaluator(repetitions=20, random_state=0)
+    thetas = []
+    model = quick(
+        evaluator=evaluator,
+        optimizer="adam",
+        max_iter=19,
+        callback=lambda step, theta, loss: thetas.append(theta),
+    ).fit(X[::10], LABELS[::10])
+    kept = np.concatenate([model.weights_, model.output_scale_, model.output_bias_])
+    np.testing.assert_array_equal(kept, thetas[-1])
+    assert model.loss_ == pytest.approx(model.history_[-2:].mean())
