@@ -7,6 +7,7 @@ are in `qasm_expressions`, the gates of the libraries in `gates`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
@@ -26,6 +27,13 @@ from qkernels.interop.qasm_expressions import CONSTANTS, Arithmetic, error_at
 _LIBRARIES = ("qelib1.inc", "stdgates.inc")
 # Nothing happens to the state.
 _SKIPPED = ("QuantumBarrier", "DelayInstruction", "Pragma")
+# Words of OpenQASM 3 that OpenQASM 2 leaves free.
+_RESERVED = (
+    "angle array bit bool box break cal case complex const continue ctrl def defcal "
+    "defcalgrammar default delay duration durationof else end extern false float for gphase im in "
+    "input int inv let mutable negctrl output pow pragma qubit readonly return stretch switch "
+    "true uint void while"
+)
 
 
 def from_qasm(
@@ -116,9 +124,25 @@ def _parse(text: str) -> Any:
             if _is_version_2(program) and "^" in text:
                 program = parser.parse(text.replace("^", "**"))
         except (parser.QASM3ParsingError, AttributeError) as error:
+            _refuse_words_of_version_2(text)
             said = complaints.getvalue().strip() or str(error) or repr(text[:80])
             raise ValueError(f"expected text in OpenQASM 2 or 3, got {said}") from error
     return program
+
+
+def _refuse_words_of_version_2(text: str) -> None:
+    """Name the word for which a program in OpenQASM 2 is not one in OpenQASM 3, if it has one."""
+    if not re.search(r"^\s*OPENQASM\s+2", text, re.MULTILINE):
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        words = re.findall(r"[A-Za-z_]\w*", re.sub(r'//.*|".*?"', "", line))
+        if "opaque" in words:
+            raise ValueError(f"line {number}: expected gates with definitions, got opaque")
+        if found := [word for word in words if word in _RESERVED.split()]:
+            raise ValueError(
+                f"line {number}: expected names that OpenQASM 3, whose parser reads OpenQASM 2 "
+                f"too, does not reserve, got {found[0]}"
+            )
 
 
 def _is_version_2(program: Any) -> bool:

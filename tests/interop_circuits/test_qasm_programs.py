@@ -96,3 +96,32 @@ def test_an_element_beyond_a_declared_array():
 )
 def test_numbers_of_qubits(body, message):
     refused(THREE + body, message)
+
+
+# -- Words of OpenQASM 2 that are no names in OpenQASM 3
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("qreg in[2];", "in"),
+        ("creg bit[2];", "bit"),
+        ("gate f(angle) a { rx(angle) a; }", "angle"),
+        ("gate f ctrl, a { cx ctrl, a; }", "ctrl"),
+        ("gate inv a { x a; }", "inv"),
+        ("creg input[2]; // const", "input"),
+    ],
+)
+def test_reserved_words(body, word):
+    names = "expected names that OpenQASM 3, .*, does not reserve"
+    refused(f"{TWO}// a bit, in words\n{body}\nx q[0];", f"line 5: {names}, got {word}$")
+
+
+def test_gates_without_definition():
+    refused(TWO + "opaque f a, b;", "line 4: expected gates with definitions, got opaque$")
+
+
+def test_reserved_words_are_no_reason_elsewhere():
+    refused(THREE + "x q[0]", "expected text in OpenQASM 2 or 3, got")
+    refused(TWO + "// in\nx q[0]", "expected text in OpenQASM 2 or 3, got")
+    assert from_qasm(TWO + "// let it be\nx q[0];") == from_qasm(TWO + "x q[0];")
