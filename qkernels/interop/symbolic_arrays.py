@@ -42,6 +42,16 @@ _SYMPY: dict[Any, Callable] = {
 }
 
 
+def _is_euclidean(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> bool:
+    of_vectors = x.ndim == 1 or isinstance(axis, int)
+    return ord is None or (of_vectors and ord == 2)
+
+
+def _euclidean_norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    # NumPy's own takes the root of a plain array.
+    return np.sqrt(np.sum(np.abs(x) ** 2, axis=axis, keepdims=keepdims))
+
+
 class SymbolicArray(np.ndarray):
     """An array of sympy expressions; one of its elements is such an array too, without axes.
 
@@ -82,6 +92,8 @@ class SymbolicArray(np.ndarray):
         return type(self).of(result) if is_symbolic else result
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
+        if function is np.linalg.norm and _is_euclidean(*inputs, **options):
+            return _euclidean_norm(*inputs, **options)
         result = super().__array_function__(function, types, inputs, options)
         is_symbolic = isinstance(result, np.ndarray) and result.dtype == object
         return type(self).of(result) if is_symbolic else result

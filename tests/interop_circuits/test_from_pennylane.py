@@ -165,6 +165,13 @@ FORMULAS = {
     "selected": lambda x, t: np.where([True, False, True, True], x, np.pi)[1] * x[0],
     "outer": lambda x, t: np.outer(x, x)[1, 2] - np.cumsum(x)[2],
     "others": lambda x, t: np.log1p(x[0] / 2) + np.expm1(x[1]) + np.deg2rad(x) @ np.hypot(x, 1),
+    "norms": lambda x, t: (
+        np.linalg.norm(x) + qml.numpy.linalg.norm(x - t[0]) * np.linalg.norm(x, 1)
+    ),
+    "norms by axes": lambda x, t: np.sum(
+        np.linalg.norm(x.reshape(2, 2), axis=1) * np.linalg.norm(t[:4].reshape(2, 2), 2, axis=0)
+        + np.linalg.norm(x.reshape(2, 2), keepdims=True)
+    ),
     "logarithm": lambda x, t: np.log(2 + x[0]) + np.log2(3 + x[1]) - np.log10(2 + x[2]),
 }
 
