@@ -45,6 +45,7 @@ class Assembly:
     def __init__(self, qubits: Iterable[cirq.Qid] = ()) -> None:
         self.qubits = [*qubits]
         self._operations: list[cirq.Operation] = []
+        self._used: set[cirq.Qid] = set()
         self._measured: set[cirq.Qid] = set()
 
     def append(self, operations: Iterable[cirq.Operation], name: str) -> None:
@@ -61,19 +62,23 @@ class Assembly:
                     f"expected measurements at the end of the circuit only, got {name} after "
                     f"a measurement of qubit {min(late)}"
                 )
+            self._used.update(operation.qubits)
             self._operations.append(operation)
 
     def measure(self, qubits: Iterable[cirq.Qid]) -> None:
         """Note a measurement, which has to be the last thing that happens to its qubits."""
         self._measured.update(qubits)
 
+    def are_idle(self, qubits: Iterable[cirq.Qid]) -> bool:
+        """Tell whether nothing has happened to qubits, so that a reset of them does nothing."""
+        return not (self._used | self._measured).intersection(qubits)
+
     def feature_map(
         self, features: Sequence[Any], parameters: Sequence[Any], name: str | None
     ) -> FeatureMap:
         """Return the map of all operations."""
         circuit = cirq.Circuit(self._operations)
-        used = circuit.all_qubits()
-        circuit.append([cirq.I(q) for q in self.qubits if q not in used])
+        circuit.append([cirq.I(q) for q in self.qubits if q not in self._used])
         return FeatureMap(circuit, features, parameters, name=name)
 
 

@@ -54,7 +54,8 @@ def from_qasm(
     text : str
         The program: gates of qelib1.inc and stdgates.inc, definitions of gates, the modifiers
         ctrl, negctrl, inv and pow, whole registers, arithmetic, constants. Barriers, delays,
-        measurements at the end and the global phase are dropped. A control sees the phase of
+        measurements at the end, resets before anything else and the global phase are dropped. A
+        control sees the phase of
         U(θ, φ, λ) = P(φ) R_Y(θ) P(λ), as in Qiskit, of which u2 and u3 are cases too. In the
         specification U has the phase exp(iθ/2) more, which matters where a program defines gates
         by U: its h, with gphase(-π/4), is exp(-iπ/4) H here.
@@ -81,7 +82,8 @@ def from_qasm(
         If an argument is of the wrong type.
     ValueError
         If the text cannot be parsed, has a symbol that is not listed or lacks one that is, or a
-        statement that is not a gate, such as a reset or a condition; the message has the line.
+        statement that is not a gate, such as a later reset, or a condition; the message names
+        the line.
 
     Notes
     -----
@@ -205,6 +207,8 @@ class _Reader:
                 self._declare_constant(statement)
             case "QuantumGateDefinition":
                 self._define(statement)
+            case "QuantumReset" if self.assembly.are_idle(self._places(statement.qubits)):
+                pass
             case "QuantumMeasurementStatement":
                 self._measure(statement.measure)
             case _:
@@ -251,7 +255,10 @@ class _Reader:
         self._scope.values[statement.identifier.name] = value if is_integer else sympify(value)
 
     def _measure(self, measurement: Any) -> None:
-        self.assembly.measure(_each(self._qubits(measurement.qubit, self._scope)))
+        self.assembly.measure(self._places(measurement.qubit))
+
+    def _places(self, node: Any) -> list[cirq.Qid]:
+        return _each(self._qubits(node, self._scope))
 
     def _operations(
         self, statement: Any, scope: _Scope, controls: Controls

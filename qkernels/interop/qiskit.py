@@ -43,8 +43,8 @@ def from_qiskit(
     circuit : qiskit.QuantumCircuit
         Gates of any kind, with any expressions of its parameters: controlled, inverted, nested,
         given by matrices. An evolution gate is the product formula of its synthesis. Barriers,
-        delays, measurements at the end and the global phase are dropped. A qubit on which nothing
-        acts is kept, with an identity gate.
+        delays, measurements at the end, resets before anything else, as in `initialize`, and the
+        global phase are dropped. A qubit on which nothing acts is kept, with an identity gate.
     features : qiskit.circuit.ParameterVector or sequence of qiskit.circuit.Parameter or str
         The data symbols, in the order of the columns of X. Mind that `circuit.parameters` is
         sorted by name. An element of a vector has the name "x[0]", as in Qiskit.
@@ -66,8 +66,8 @@ def from_qiskit(
         If an argument is of the wrong type.
     ValueError
         If features and parameters are not the parameters of the circuit's gates, each once, or an
-        instruction is not a gate, such as a reset, control flow, or a measurement before the end,
-        or has a definition for numbers only.
+        instruction is not a gate, such as a later reset, control flow, or a measurement before
+        the end, or has a definition for numbers only.
 
     Examples
     --------
@@ -99,15 +99,19 @@ def _names(values: Any) -> Any:
 
 
 def _read(circuit: Any, qubits: Sequence[cirq.Qid], assembly: Assembly) -> None:
-    """Append the instructions of a circuit; nested ones that measure are entered."""
+    """Append the instructions of a circuit; nested ones that measure or reset are entered."""
+    from qiskit.circuit.library import Initialize
+
     for instruction in circuit.data:
         operation = instruction.operation
         places = [qubits[circuit.find_bit(q).index] for q in instruction.qubits]
         _refuse_conditions(operation)
         if operation.name == "measure":
             assembly.measure(places)
-        elif _measures(operation):
+        elif isinstance(operation, Initialize) or _measures(operation):
             _read(operation.definition, places, assembly)
+        elif operation.name == "reset" and assembly.are_idle(places):
+            continue
         elif operation.name not in _SKIPPED:
             assembly.append(_operations(operation, places, Controls()), operation.name)
 

@@ -453,14 +453,9 @@ def test_measurement_before_the_end():
 
 def test_reset():
     circuit = QuantumCircuit(1)
+    circuit.h(0)
     circuit.reset(0)
     refused(circuit, r"expected gates, .*; got reset on q\(0\), which has neither a definition")
-
-
-def test_initialize_resets():
-    circuit = QuantumCircuit(1)
-    circuit.initialize([0.6, 0.8], 0)
-    refused(circuit, r"got reset on q\(0\)")
 
 
 def test_control_flow():
