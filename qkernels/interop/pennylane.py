@@ -66,13 +66,14 @@ def from_pennylane(
     function : callable or pennylane.QNode
         Called as `function(x, t)`, or as `function(x)` if there are no parameters, with `x` of
         shape (n_features,) and `t` of shape (n_parameters,) arrays of symbols, which take
-        arithmetic, indices, `reshape` and NumPy's functions. Weights of another shape are
-        reshaped by the function: `qml.BasicEntanglerLayers(t.reshape(2, 3), wires=range(3))`.
-        What it measures at its end is ignored.
+        arithmetic, indices, `reshape` and the functions of NumPy and pennylane.numpy. Weights of
+        another shape are reshaped by the function:
+        `qml.BasicEntanglerLayers(t.reshape(2, 3), wires=range(3))`. What it measures at its end
+        is ignored.
     n_features, n_parameters : int
         Numbers of symbols, at least 0. Features are called x0, x1, ... and parameters theta0,
-        theta1, ..., or w0, w1, ... where there are no features, as those of an ansatz are. Where
-        circuits are composed, equal names are one symbol.
+        theta1, ..., or w0, w1, ... where there are no features, as those of an ansatz are:
+        `FeatureMap.compose` takes equal names for one symbol.
     wires : sequence, optional
         All wires, in the order of the qubits; those on which nothing acts are kept, with an
         identity gate. By default those of a QNode's device if it names them, otherwise those

@@ -54,11 +54,10 @@ def from_qasm(
     text : str
         The program: gates of qelib1.inc and stdgates.inc, definitions of gates, the modifiers
         ctrl, negctrl, inv and pow, whole registers, arithmetic, constants. Barriers, delays,
-        measurements at the end, resets before anything else and the global phase are dropped. A
-        control sees the phase of
-        U(θ, φ, λ) = P(φ) R_Y(θ) P(λ), as in Qiskit, of which u2 and u3 are cases too. In the
-        specification U has the phase exp(iθ/2) more, which matters where a program defines gates
-        by U: its h, with gphase(-π/4), is exp(-iπ/4) H here.
+        measurements at the end, resets before anything else and the global phase are dropped.
+        Under a control the phase of a gate counts, and U(θ, φ, λ) is P(φ) R_Y(θ) P(λ), as in
+        Qiskit; u2 and u3 are U too. The specification's U has the phase exp(iθ/2) besides, so
+        that its definition of h, by U(π/2, 0, π) and gphase(-π/4), is exp(-iπ/4) H here.
     features : sequence of str or sympy.Symbol, default=()
         The data symbols, in the order of the columns of X. In OpenQASM 3 these are declared,
         `input float[64] x0;`, or `input array[float[64], 3] x;` for "x[0]", "x[1]", "x[2]". A
@@ -300,7 +299,7 @@ class _Reader:
         if first.modifier.name in ("ctrl", "negctrl"):
             n = 1 if first.argument is None else self._count(first.argument, scope)
             if len(qubits) < n:
-                raise error_at(statement, f"expected at least {n} more qubits")
+                raise error_at(statement, f"expected qubits for {n} more controls")
             values = [int(first.modifier.name == "ctrl")] * n
             inner = controls.also(qubits[:n], values)
             return self._modified(statement, rest, scope, qubits[n:], inner)

@@ -58,6 +58,15 @@ def test_a_number_whose_sign_is_hard_to_see():
 # -- Names
 
 
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_a_set_of_names_has_no_order_of_columns(kind):
+    text = TWO + "rx(x) q[0]; ry(y) q[0];"
+    with pytest.raises(TypeError, match="expected features to be a sequence of symbols or"):
+        from_qasm(text, kind(["x", "y"]))
+    with pytest.raises(TypeError, match="expected parameters to be a sequence of symbols or"):
+        from_qasm(text, [], kind(["x", "y"]))
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -89,8 +98,8 @@ def test_an_element_beyond_a_declared_array():
         ("ccx q[0], q[1];", "expected 0 angles and 3 qubits for the gate ccx, got 0 angles and 2"),
         ("crx(1, 2) q[0], q[1];", "expected 1 angles and 2 qubits for the gate crx, got 2 angles"),
         ("ctrl @ cz q[0], q[1];", "expected 0 angles and 2 qubits for the gate cz, got 0 angles"),
-        ("ctrl(3) @ gphase(x) q[0], q[1];", "line 4: expected at least 3 more qubits, got ctrl"),
-        ("ctrl @ ctrl @ gphase(x) q[0];", "line 4: expected at least 1 more qubits, got ctrl"),
+        ("ctrl(3) @ gphase(x) q[0], q[1];", "line 4: expected qubits for 3 more controls, got"),
+        ("ctrl @ ctrl @ gphase(x) q[0];", "line 4: expected qubits for 1 more controls, got"),
         ("ctrl @ gphase(x) q[0], q[1];", "line 4: expected qubits for the controls only, got ctrl"),
     ],
 )

@@ -28,11 +28,12 @@ def on_one_qubit():
 
 
 @pytest.mark.parametrize("kind", [set, frozenset])
-def test_a_set_has_no_order_of_columns(kind):
-    with pytest.raises(TypeError, match="features"):
-        from_qiskit(on_one_qubit(), kind(X))
-    with pytest.raises(TypeError, match="parameters"):
-        from_qiskit(on_one_qubit(), [], kind(X))
+@pytest.mark.parametrize("values", [list(X), ["x[0]", "x[1]"]], ids=["parameters", "names"])
+def test_a_set_has_no_order_of_columns(kind, values):
+    with pytest.raises(TypeError, match="expected features to be a sequence of symbols or"):
+        from_qiskit(on_one_qubit(), kind(values))
+    with pytest.raises(TypeError, match="expected parameters to be a sequence of symbols or"):
+        from_qiskit(on_one_qubit(), [], kind(values))
 
 
 def test_a_circuit_s_view_of_its_parameters_has_one():
