@@ -146,7 +146,10 @@ class ExpressionTable:
         own = values.shape[1]
         for rows, columns in self._blocks(values, shared):
             given = np.ascontiguousarray(cotangent[rows].T)
-            found = self._derivatives.pull_back(columns, list(given))
+            # Summed at once where a value is one number for all points: one by one is slow.
+            pairs = zip(self.program.outputs, given.sum(axis=1), given, strict=True)
+            cotangents = [t if isinstance(columns[place], float) else g for place, t, g in pairs]
+            found = self._derivatives.pull_back(columns, cotangents)
             for j, column in enumerate(found[:own]):
                 result[rows, j] = column
             shared_result += found[own:]

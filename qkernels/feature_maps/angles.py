@@ -224,9 +224,9 @@ class Angles:
         values = real_array(() if parameters is None else parameters, "parameters")
         if values.shape != (n,):
             raise ValueError(f"FeatureMap expects parameters of shape ({n},), got {values.shape}")
-        for symbol, value in zip(self._parameters, values, strict=True):
-            if not np.isfinite(value):
-                raise ValueError(f"expected finite parameters, got {symbol} = {value}")
+        if not np.isfinite(values).all():
+            k = int(np.argmin(np.isfinite(values)))
+            raise ValueError(f"expected finite parameters, got {self._parameters[k]} = {values[k]}")
         return values
 
     def named_parameters(self, values: Any) -> dict[sympy.Symbol, float]:

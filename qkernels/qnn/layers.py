@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import lru_cache
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -32,7 +33,8 @@ def compose(
     Returns
     -------
     FeatureMap
-        Its trainable symbols are, upload by upload, the feature map's, then the ansatz's.
+        Its trainable symbols are, upload by upload, the feature map's, then the ansatz's. The same
+        object for the same arguments: a function is taken to give equal maps for equal numbers.
 
     Raises
     ------
@@ -57,6 +59,11 @@ def compose(
     if not isinstance(feature_map, FeatureMap):
         raise TypeError(f"feature_map: expected a FeatureMap, got {typed(feature_map)}")
     n_uploads = integer(repetitions, "repetitions", 1)
+    build = _compose_once if isinstance(ansatz, Hashable) else _compose
+    return build(feature_map, ansatz, n_uploads)
+
+
+def _compose(feature_map: FeatureMap, ansatz: Ansatz | None, n_uploads: int) -> FeatureMap:
     once = feature_map
     if ansatz is not None:
         once = feature_map.compose(_on_qubits(ansatz, feature_map))
@@ -64,6 +71,10 @@ def compose(
     for _ in range(1, n_uploads):
         result = result.compose(_renamed(once, result))
     return result
+
+
+# What is compiled is found by the circuit: quickly by the same object, slowly by an equal one.
+_compose_once = lru_cache(maxsize=64)(_compose)
 
 
 def _renamed(feature_map: FeatureMap, other: FeatureMap) -> FeatureMap:

@@ -68,7 +68,7 @@ class Encoding:
         """Return the circuit with an ansatz after it, code blocks if there is none."""
         if ansatz is None:
             ansatz = code_blocks(self.circuit.n_qubits, ranges)
-        return _shared(compose(self.circuit, ansatz))
+        return compose(self.circuit, ansatz)
 
     def inputs(self, X: np.ndarray) -> np.ndarray:
         """Return the features of `circuit` at points.
@@ -133,9 +133,3 @@ def _tensor_power(register: FeatureMap, copies: int) -> FeatureMap:
         places = dict(zip(register.qubits, line, strict=True))
         circuit += register.circuit.unfreeze().transform_qubits(places)
     return FeatureMap(circuit, register.feature_symbols)
-
-
-@lru_cache(maxsize=64)
-def _shared(circuit: FeatureMap) -> FeatureMap:
-    """Return one object for all equal maps: what is compiled is found quicker by the same one."""
-    return circuit

@@ -104,3 +104,11 @@ def test_bad_feature_map_and_repetitions():
         compose(qk.feature_maps.zz)
     with pytest.raises(ValueError, match="expected repetitions to be an integer of at least 1"):
         compose(ON_A_GRID, repetitions=0)
+
+
+def test_the_same_arguments_give_the_same_object():
+    """What is compiled is found by it."""
+    angle, ansatz = qk.feature_maps.angle, qk.ansatze.hardware_efficient
+    assert compose(angle(2), ansatz) is compose(angle(2), ansatz)
+    assert compose(angle(2), ansatz(2)) is compose(angle(2), ansatz(2))
+    assert compose(angle(2), ansatz) is not compose(angle(2), ansatz, repetitions=2)
