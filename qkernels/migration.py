@@ -98,7 +98,6 @@ _OURS = {
     "SVMDual": "qkernels.losses.SVMDual",
     "LogMarginalLikelihood": "qkernels.losses.LogMarginalLikelihood",
     "RidgeLeaveOneOut": "qkernels.losses.RidgeLeaveOneOut",
-    "torch": _LAYER,
     # Microsoft's Q# library
     "SequentialModel": "qkernels.CircuitCentricClassifier",
     # Cirq and scikit-learn habits

@@ -132,9 +132,8 @@ def test_errors_in_a_tile_leave_the_others(path, monkeypatch):
     monkeypatch.setattr(work, "compare", failing)
     with pytest.raises(OSError, match="disk on fire"):
         qk.gram_matrix(KERNEL, X, out=path, tile_size=5)
-    # When the fifth of ten fails, three more are under way, which end well: two are computed at a
-    # time, and two wait. One of the first four may not have been written.
-    assert 3 <= len(GramStore.open(path).missing()) <= 8
+    # When the fifth of ten fails, up to five others are under way, and end well.
+    assert 1 <= len(GramStore.open(path).missing()) <= 8
     np.testing.assert_allclose(qk.gram_matrix(KERNEL, X, out=path), KERNEL(X), **EXACT)
 
 
