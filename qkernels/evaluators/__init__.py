@@ -26,7 +26,6 @@ __all__ = [
     "SamplerEvaluator",
     "StatevectorEvaluator",
     "default_evaluator",
-    "uncached_evaluator",
 ]
 
 
@@ -34,9 +33,3 @@ __all__ = [
 def default_evaluator() -> StatevectorEvaluator:
     """Return the exact evaluator that kernels without one share."""
     return StatevectorEvaluator()
-
-
-@functools.cache
-def uncached_evaluator() -> StatevectorEvaluator:
-    """Return the exact evaluator that models in training share: no point is asked for again."""
-    return StatevectorEvaluator(cache_size=0)

@@ -40,9 +40,16 @@ def as_float64(array: np.ndarray, name: str) -> np.ndarray:
 
 def check_width(X: np.ndarray, feature_map: FeatureMap, *, owner: str, name: str = "X") -> None:
     """Raise unless the columns of X are the features of the map."""
-    if X.shape[1] != feature_map.n_features:
+    check_n_features(X.shape[1], feature_map, owner=owner, name=name)
+
+
+def check_n_features(
+    n_features: int, feature_map: FeatureMap, *, owner: str, name: str = "X"
+) -> None:
+    """Raise unless so many columns of X are the features of the map."""
+    if n_features != feature_map.n_features:
         raise ValueError(
-            f"{name} has {X.shape[1]} features, but {describe(feature_map)} of {owner} expects "
+            f"{name} has {n_features} features, but {describe(feature_map)} of {owner} expects "
             f"{feature_map.n_features}"
         )
 

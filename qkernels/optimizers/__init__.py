@@ -2,7 +2,7 @@
 
 from qkernels.optimizers.batches import draw_batches
 from qkernels.optimizers.choice import Optimizer, as_optimizer, check_count
-from qkernels.optimizers.descent import Callback, Descent, Referee
+from qkernels.optimizers.descent import Callback, Descent, Referee, warn_that_it_ended
 from qkernels.optimizers.stochastic import SPSA, Adam
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "as_optimizer",
     "check_count",
     "draw_batches",
+    "warn_that_it_ended",
 ]

@@ -32,6 +32,12 @@ class Objective(Protocol):
         """Return the loss and its gradient, of the shape of theta."""
 
 
+def warn_that_it_ended(stop: BaseException, *, stacklevel: int) -> None:
+    """Warn that Ctrl-C or a budget ended a training, of which the best so far is kept."""
+    why = "reached its budget" if isinstance(stop, BudgetExceeded) else "was interrupted"
+    warnings.warn(f"training {why}; the best so far is kept", stacklevel=stacklevel)
+
+
 class _Stop(Exception):
     """The callback wants no more steps."""
 
@@ -194,8 +200,7 @@ class Descent:
         except (KeyboardInterrupt, BudgetExceeded) as stop:
             if not self.history:
                 raise
-            why = "reached its budget" if isinstance(stop, BudgetExceeded) else "was interrupted"
-            warnings.warn(f"training {why}; the best so far is kept", stacklevel=3 + depth)
+            warn_that_it_ended(stop, stacklevel=4 + depth)
 
     def _path(self) -> _Path:
         wanders = self._noisy or isinstance(self._optimizer, SPSA)

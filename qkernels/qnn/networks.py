@@ -14,7 +14,7 @@ import cirq
 import numpy as np
 from sklearn.utils import check_random_state
 
-from qkernels.evaluators import Gradient, ProbabilityEvaluator, uncached_evaluator
+from qkernels.evaluators import Gradient, ProbabilityEvaluator, default_evaluator
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, real_array, typed
 from qkernels.kernels.embedding import Embedding, resolve_evaluator
@@ -62,7 +62,9 @@ class Network:
     def __init__(self, circuit: FeatureMap, bandwidth: Any, evaluator: Any) -> None:
         self.circuit = circuit
         self.bandwidth = check_bandwidth(bandwidth, circuit.n_features)
-        self.evaluator = uncached_evaluator() if evaluator is None else resolve_evaluator(evaluator)
+        # In training no point is asked for again with the same weights.
+        exact = default_evaluator().without_cache()
+        self.evaluator = exact if evaluator is None else resolve_evaluator(evaluator)
 
     @property
     def n_features(self) -> int:

@@ -86,7 +86,7 @@ class BaseVariational(BaseEstimator):
                 f"warm_start=True goes on with the circuit and the readout of {self.network_!r}, "
                 f"got those of {model.network!r}: give them to a new estimator"
             )
-        return np.concatenate([self.weights_, self.output_scale_, self.output_bias_])
+        return self._theta
 
     @staticmethod
     def _starts(
@@ -108,8 +108,12 @@ class BaseVariational(BaseEstimator):
         check_is_fitted(self, "weights_")
         X = as_float64(validate_data(self, X, reset=False, dtype="numeric"), "X")
         model = Model(self.network_, is_scaled=bool(len(self.output_scale_)))
-        theta = np.concatenate([self.weights_, self.output_scale_, self.output_bias_])
-        return model.scores(X, theta)
+        return model.scores(X, self._theta)
+
+    @property
+    def _theta(self) -> np.ndarray:
+        """All trained numbers, as `Model.split` takes them apart."""
+        return np.concatenate([self.weights_, self.output_scale_, self.output_bias_])
 
 
 class Objective:

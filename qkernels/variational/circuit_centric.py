@@ -7,7 +7,6 @@ training of one model from one start in `circuit_centric_training`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from tqdm.auto import tqdm
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer
 from qkernels.kernels.validation import FeatureMapLike, as_float64
+from qkernels.optimizers import warn_that_it_ended
 from qkernels.qnn.layers import Ansatz
 from qkernels.sampling.budget import BudgetExceeded
 from qkernels.variational.circuit_centric_circuit import Encoding
@@ -288,8 +288,7 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
         except (KeyboardInterrupt, BudgetExceeded) as stop:
             if not ways[-1]:
                 raise
-            why = "reached its budget" if isinstance(stop, BudgetExceeded) else "was interrupted"
-            warnings.warn(f"training {why}; the best so far is kept", stacklevel=3)
+            warn_that_it_ended(stop, stacklevel=4)
         finally:
             bar.close()
         return [min(found, key=lambda way: _worth(_best(way))) for found in ways]

@@ -11,7 +11,7 @@ import cirq
 from qkernels.ansatze import strongly_entangling
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, numbered
-from qkernels.kernels.validation import as_feature_map, describe
+from qkernels.kernels.validation import as_feature_map, check_n_features
 from qkernels.optimizers import check_count
 from qkernels.qnn import ExpectationNetwork, Network, ProbabilityNetwork, compose
 from qkernels.variational.model import Model
@@ -96,11 +96,7 @@ def build_model(owner: Any, n_features: int, n_scores: int) -> Model:
     feature_map = as_feature_map(
         folded if owner.feature_map is None else owner.feature_map, n_features
     )
-    if feature_map.n_features != n_features:
-        raise ValueError(
-            f"X has {n_features} features, but {describe(feature_map)} of {type(owner).__name__} "
-            f"expects {feature_map.n_features}"
-        )
+    check_n_features(n_features, feature_map, owner=type(owner).__name__)
     ansatz = default_ansatz if owner.ansatz is None else owner.ansatz
     uploads = check_count("data_reuploading", owner.data_reuploading, 1)
     circuit = compose(feature_map, ansatz, repetitions=uploads)
