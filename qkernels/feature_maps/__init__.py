@@ -1,6 +1,6 @@
 """Feature maps: the value type, and the standard maps of the literature as functions."""
 
-from qkernels.feature_maps.evolution import heisenberg
+from qkernels.feature_maps.evolution import heisenberg, ising
 from qkernels.feature_maps.feature_map import FeatureMap
 from qkernels.feature_maps.group import covariant
 from qkernels.feature_maps.havlicek import iqp, pauli, z, zz
@@ -20,6 +20,7 @@ __all__ = [
     "high_dimensional",
     "hubregtsen",
     "iqp",
+    "ising",
     "pauli",
     "yz_cx",
     "z",

@@ -1,4 +1,4 @@
-"""Maps that evolve a state under a physical Hamiltonian: heisenberg."""
+"""Maps that evolve a state under a physical Hamiltonian: heisenberg, ising."""
 
 from __future__ import annotations
 
@@ -61,6 +61,64 @@ def heisenberg(
     ]
     circuit = cirq.Circuit(_random_product_state(qubits, seed), step * steps)
     return FeatureMap(circuit, x, name="heisenberg")
+
+
+def ising(n_features: int, *, gamma: float = 1.0, layers: int = 2, distance: int = 1) -> FeatureMap:
+    """Layers of Z rotations and of XX couplings between qubits that are near in a line.
+
+    H on all qubits, then in each layer exp(−i γ x_i Z_i) on every qubit i, and
+    exp(−i (π γ²/2) (1 − x_i)(1 − x_j) X_i X_j) on every pair i < j ≤ i + distance. The data are
+    best scaled to [0, 2].
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features and of qubits.
+    gamma : float, default=1.0
+        The factor γ, not 0: rotations are of the order of γ and couplings of γ².
+    layers : int, default=2
+        Number of layers.
+    distance : int, default=1
+        How far coupled qubits are from each other at most; n_features − 1 couples all of them.
+
+    Returns
+    -------
+    FeatureMap
+        A map on `n_features` qubits without trainable parameters.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    References
+    ----------
+    Metcalf, Andrés-Martínez and Fitzpatrick, "Realizing quantum kernel models at scale with matrix
+    product state simulation", SC24, arXiv:2411.09336 (2024): |ψ(x)⟩ and its Hamiltonians H_Z, H_XX.
+
+    Examples
+    --------
+    >>> print(ising(2, layers=1))
+    0: ───H───Rz(2*x0)───XX───────────────────────
+                         │
+    1: ───H───Rz(2*x1)───XX^((1 - x0)*(1 - x1))───
+    """
+    n = integer(n_features, "n_features", 1)
+    factor = nonzero(gamma, "gamma")
+    reach = integer(distance, "distance", 1)
+    x, qubits = numbered("x", n), cirq.LineQubit.range(n)
+    layer = [cirq.rz(2 * factor * x[i])(qubits[i]) for i in range(n)]
+    for i in range(n):
+        for j in range(i + 1, min(i + reach + 1, n)):
+            coupling = _xx_coupling(factor**2 * ((1 - x[i]) * (1 - x[j])))
+            layer.append(coupling(qubits[i], qubits[j]))
+    circuit = cirq.Circuit(cirq.H.on_each(qubits), layer * integer(layers, "layers", 1))
+    return FeatureMap(circuit, x, name="ising")
+
+
+def _xx_coupling(exponent: sympy.Expr) -> cirq.Gate:
+    """Return exp(−i (π/2) exponent XX)."""
+    return cirq.XXPowGate(exponent=exponent, global_shift=-0.5)
 
 
 def _exponent(angle: sympy.Expr) -> sympy.Expr:
