@@ -8,11 +8,13 @@ where each symbol stands for one expression of data and parameters
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import scipy.sparse
 import sympy
 
 
@@ -71,6 +73,41 @@ class Angle:
     def key(self) -> tuple:
         """What equal angles have in common."""
         return (self.constant, *sorted(self.terms.items()))
+
+
+@dataclass(frozen=True, eq=False)
+class AngleMap:
+    """The linear map from a feature map's angles to those that a program turns by.
+
+    Attributes
+    ----------
+    coefficients : sparse array of shape (n_slots, n_angles)
+    constants : ndarray of shape (n_slots,)
+    """
+
+    coefficients: scipy.sparse.csr_array
+    constants: np.ndarray
+
+    @classmethod
+    def of(cls, slots: Sequence[Angle], n_angles: int) -> AngleMap:
+        """Return the map whose outputs are the given angles."""
+        entries = [(i, j, c) for i, angle in enumerate(slots) for j, c in angle.terms.items()]
+        rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
+        shape = (len(slots), n_angles)
+        coefficients = scipy.sparse.csr_array((values, (rows, columns)), shape=shape, dtype=float)
+        return cls(coefficients, np.array([angle.constant for angle in slots], dtype=float))
+
+    def __call__(self, angles: np.ndarray) -> np.ndarray:
+        """Return (n_points, n_slots) for angles of shape (n_points, n_angles)."""
+        return np.ascontiguousarray((self.coefficients @ angles.T).T + self.constants)
+
+    def push_forward(self, rates: np.ndarray) -> np.ndarray:
+        """Return how fast the slots change, given how fast the angles do."""
+        return np.ascontiguousarray((self.coefficients @ rates.T).T)
+
+    def pull_back(self, cotangent: np.ndarray) -> np.ndarray:
+        """Return the gradient by the angles, given that by the slots, a row a point each."""
+        return (self.coefficients.T @ cotangent.T).T
 
 
 def angle_of(value: Any, numbers: Mapping[str, int]) -> Angle:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
-from qkernels.compilation.angles import Angle
+from qkernels.compilation.angles import AngleMap
 from qkernels.compilation.decomposition import Decomposer
 from qkernels.compilation.layering import Frame, Layer, Layering
 from qkernels.compilation.primitives import GlobalPhase, Primitive, renumbered
@@ -22,41 +21,6 @@ from qkernels.feature_maps import FeatureMap
 
 # Sets of qubits are 64-bit integers in the loops.
 MAX_CONNECTED_QUBITS = 60
-
-
-@dataclass(frozen=True, eq=False)
-class AngleMap:
-    """The linear map from a feature map's angles to a component's slots.
-
-    Attributes
-    ----------
-    coefficients : sparse array of shape (n_slots, n_angles)
-    constants : ndarray of shape (n_slots,)
-    """
-
-    coefficients: scipy.sparse.csr_array
-    constants: np.ndarray
-
-    @classmethod
-    def of(cls, slots: Sequence[Angle], n_angles: int) -> AngleMap:
-        """Return the map whose outputs are the given angles."""
-        entries = [(i, j, c) for i, angle in enumerate(slots) for j, c in angle.terms.items()]
-        rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
-        shape = (len(slots), n_angles)
-        coefficients = scipy.sparse.csr_array((values, (rows, columns)), shape=shape, dtype=float)
-        return cls(coefficients, np.array([angle.constant for angle in slots], dtype=float))
-
-    def __call__(self, angles: np.ndarray) -> np.ndarray:
-        """Return (n_points, n_slots) for angles of shape (n_points, n_angles)."""
-        return np.ascontiguousarray((self.coefficients @ angles.T).T + self.constants)
-
-    def push_forward(self, rates: np.ndarray) -> np.ndarray:
-        """Return how fast the slots change, given how fast the angles do."""
-        return np.ascontiguousarray((self.coefficients @ rates.T).T)
-
-    def pull_back(self, cotangent: np.ndarray) -> np.ndarray:
-        """Return the gradient by the angles, given that by the slots, a row a point each."""
-        return (self.coefficients.T @ cotangent.T).T
 
 
 @dataclass(frozen=True, eq=False)
