@@ -1,0 +1,225 @@
+"""Primitives → the program of a matrix product state: the tables that the loops of chains read.
+
+What the instructions do to tensors lives in `qkernels.loops`; a plain twin of it, in the tests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from qkernels.compilation.angles import Angle, AngleMap
+from qkernels.compilation.chain_operators import (
+    COSINE,
+    MATRIX,
+    PASS,
+    PROJECT,
+    TURN,
+    WORD,
+    Factor,
+    Operator,
+    matrices,
+    rotation,
+)
+from qkernels.compilation.chain_schedule import APPLY, LEFT, RIGHT, Instruction, schedule
+from qkernels.compilation.primitives import (
+    ControlledNot,
+    Flip,
+    PauliRotation,
+    Primitive,
+    Unitary,
+    renumbered,
+)
+
+__all__ = [
+    "APPLY",
+    "COSINE",
+    "LEFT",
+    "MATRIX",
+    "PASS",
+    "PROJECT",
+    "RIGHT",
+    "TURN",
+    "WORD",
+    "Chain",
+    "ChainProgram",
+    "compile_chain",
+]
+
+LARGEST = 2**62
+
+
+class ChainProgram(NamedTuple):
+    """Tables of a matrix product state's evolution from |0…0⟩, with all bonds 1.
+
+    The tensor of a site has the axes left bond, spin and right bond. A factor W, of axes left
+    branch, new spin, old spin and right branch, makes of the tensor A
+
+        T[(a, b), s', (c, d)] = Σ_s W[b, s', s, d] A[a, s, c],
+
+    bond indices being a · left width + b and c · right width + d. All kinds but `MATRIX` have
+    b = d where both run, and are then one 2 × 2 matrix a branch; where neither runs, that of branch
+    0. With φ the slot's value, half of a gate's angle, and P the letter, the branches' matrices are
+
+        TURN     exp(-iφP)  exp(+iφP)
+        PROJECT  (I + P)/2  (I - P)/2
+        PASS     I          I
+        COSINE   cos φ I    -i sin φ P
+        WORD     I          P
+
+    Attributes
+    ----------
+    instructions : (n, 3) array of int64
+        `APPLY`, first, end: multiply the operator of the factors first … end - 1, which are on
+        consecutive sites, onto the state. `RIGHT`, site, group: factorise the tensor, of rows
+        (left bond, spin) and columns (right bond), into orthonormal columns, which stay, times a
+        rest, which goes into the next tensor. `LEFT`, site, group: factorise it, of rows (left
+        bond) and columns (spin, right bond), into a rest, which goes into the tensor before, times
+        orthonormal rows, which stay. The group is -1 where the factorisation is exact; else small
+        singular values may be dropped, and their squares are that group's weight. The errors of a
+        group are orthogonal to each other, so that their squares add.
+    factors : (n, 7) array of int64
+        Site, kind, letter (0 I, 1 X, 2 Y, 3 Z), slot or -1, place in `matrices_re` and
+        `matrices_im` or -1, left width, right width.
+    matrices_re, matrices_im : (n,) arrays of float64
+        The entries of the factors of kind `MATRIX`, in C order.
+    """
+
+    instructions: np.ndarray
+    factors: np.ndarray
+    matrices_re: np.ndarray
+    matrices_im: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """A circuit as the program of a matrix product state.
+
+    After the program the first site is the centre of orthogonality: all other tensors have
+    orthonormal rows.
+
+    Attributes
+    ----------
+    qubits : tuple of int
+        The qubit, by its place among the feature map's, at each site.
+    slots : AngleMap
+        From the feature map's angles to the slots.
+    program : ChainProgram
+    n_groups : int
+        How many groups of truncations there are.
+    bond_limits : (n_sites + 1,) array of int64
+        Upper bounds of the bonds at the end; bond k is to the left of site k.
+    """
+
+    qubits: tuple[int, ...]
+    slots: AngleMap
+    program: ChainProgram
+    n_groups: int
+    bond_limits: np.ndarray
+
+
+def compile_chain(steps: Iterable[Primitive], qubits: Sequence[int], n_angles: int) -> Chain:
+    """Return the chain of a circuit on |0…0⟩, up to a global phase.
+
+    Parameters
+    ----------
+    steps : iterable of Primitive
+        On some of the qubits.
+    qubits : sequence of int
+    n_angles : int
+        How many angles the feature map has.
+
+    Returns
+    -------
+    Chain
+    """
+    sites = {qubit: site for site, qubit in enumerate(qubits)}
+    operators = [o for step in steps for o in _operators(renumbered(step, sites))]
+    plan = schedule(operators, len(qubits))
+    writer = _Writer()
+    program = writer.write(plan.instructions)
+    slots = AngleMap.of([0.5 * angle for angle in writer.angles], n_angles)
+    limits = bond_limits(operators, len(qubits))
+    return Chain(tuple(qubits), slots, program, plan.n_groups, limits)
+
+
+def _operators(step: Primitive) -> Iterator[Operator]:
+    if isinstance(step, PauliRotation):
+        yield rotation(step)
+    elif isinstance(step, Flip):
+        yield rotation(PauliRotation(((step.qubit, "X"),), Angle(math.pi)))
+    elif isinstance(step, ControlledNot):
+        control, target, quarter = (step.control, "Z"), (step.target, "X"), Angle(math.pi / 2)
+        yield rotation(PauliRotation((control, target), -quarter))
+        yield rotation(PauliRotation((control,), quarter))
+        yield rotation(PauliRotation((target,), quarter))
+    elif isinstance(step, Unitary):
+        yield from matrices(step)
+
+
+def bond_limits(operators: Iterable[Operator], n_sites: int) -> np.ndarray:
+    """Return upper bounds of the bonds after some operators, (n_sites + 1,).
+
+    A bond is at most the product of the operators' widths, and at most twice its neighbour.
+    """
+    limits = [1] * (n_sites + 1)
+    for operator in operators:
+        for factor in operator.factors:
+            limits[factor.site] = min(limits[factor.site] * factor.left, LARGEST)
+    for k in range(n_sites):
+        limits[k + 1] = min(limits[k + 1], 2 * limits[k])
+    for k in range(n_sites, 0, -1):
+        limits[k - 1] = min(limits[k - 1], 2 * limits[k])
+    return np.array(limits, dtype=np.int64)
+
+
+class _Writer:
+    """Writes instructions into tables, and numbers the distinct angles and matrices."""
+
+    def __init__(self) -> None:
+        self._slots: dict[tuple, int] = {}
+        self._places: dict[bytes, int] = {}
+        self._entries = [np.zeros(0, complex)]
+        self._factors: list[tuple[int, ...]] = []
+        self.angles: list[Angle] = []
+
+    def write(self, instructions: Iterable[Instruction]) -> ChainProgram:
+        """Return the program."""
+        rows = [self._row(instruction) for instruction in instructions]
+        entries = np.concatenate(self._entries)
+        return ChainProgram(
+            np.array(rows, dtype=np.int64).reshape(-1, 3),
+            np.array(self._factors, dtype=np.int64).reshape(-1, 7),
+            np.ascontiguousarray(entries.real),
+            np.ascontiguousarray(entries.imag),
+        )
+
+    def _row(self, instruction: Instruction) -> tuple[int, int, int]:
+        if not isinstance(instruction, Operator):
+            return instruction.opcode, instruction.site, instruction.group
+        first = len(self._factors)
+        self._factors += [self._factor(factor) for factor in instruction.factors]
+        return APPLY, first, len(self._factors)
+
+    def _factor(self, factor: Factor) -> tuple[int, ...]:
+        slot = -1 if factor.angle is None else self._slot(factor.angle)
+        place = -1 if factor.entries is None else self._place(factor.entries)
+        letter = "IXYZ".index(factor.letter)
+        return factor.site, factor.kind, letter, slot, place, factor.left, factor.right
+
+    def _slot(self, angle: Angle) -> int:
+        slot = self._slots.setdefault(angle.key, len(self.angles))
+        if slot == len(self.angles):
+            self.angles.append(angle)
+        return slot
+
+    def _place(self, entries: np.ndarray) -> int:
+        end = sum(map(len, self._entries))
+        place = self._places.setdefault(entries.tobytes(), end)
+        if place == end:
+            self._entries.append(entries.ravel())
+        return place

@@ -1,0 +1,124 @@
+"""Plain twin of a chain's program: NumPy tensors of one point, one instruction after another.
+
+`run` follows the definitions in `qkernels.compilation.chain.ChainProgram` word by word, and
+nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+APPLY, RIGHT, LEFT = range(3)
+TURN, PROJECT, PASS, COSINE, WORD, MATRIX = range(6)
+PAULIS = np.array([np.eye(2), [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+
+
+class Run(NamedTuple):
+    """A program's result at one point.
+
+    Attributes
+    ----------
+    tensors : list of (left bond, 2, right bond) complex arrays
+    weights : (n_groups,) array
+        The squares of the singular values that each group dropped.
+    """
+
+    tensors: list[np.ndarray]
+    weights: np.ndarray
+
+
+def run(chain, slots, truncation=0.0, max_bond=None) -> Run:
+    """Return the state of one point, and the weight that each group of truncations dropped.
+
+    The state is not normalised again: its squared norm is 1 less all weights.
+
+    Parameters
+    ----------
+    chain : Chain
+    slots : (n_slots,) array
+    truncation : float
+        Each truncation drops the smallest singular values as long as the sum of their squares is
+        at most this share of the sum of all.
+    max_bond : int, optional
+        How many singular values are kept at most.
+    """
+    tensors = [np.array([1, 0], dtype=complex).reshape(1, 2, 1) for _ in chain.qubits]
+    weights = np.zeros(chain.n_groups)
+    for opcode, place, last in chain.program.instructions:
+        if opcode == APPLY:
+            for row in chain.program.factors[place:last]:
+                tensors[row[0]] = apply(factor(chain.program, row, slots), tensors[row[0]])
+        else:
+            weight = factorise(tensors, opcode, place, last < 0, truncation, max_bond)
+            weights[last] += weight
+    return Run(tensors, weights)
+
+
+def factor(program, row, slots) -> np.ndarray:
+    """Return a factor's tensor (left branch, new spin, old spin, right branch)."""
+    _, kind, letter, slot, place, left, right = row
+    if kind == MATRIX:
+        entries = program.matrices_re + 1j * program.matrices_im
+        return entries[place : place + 4 * left * right].reshape(left, 2, 2, right)
+    pauli, angle = PAULIS[letter], slots[slot] if slot >= 0 else 0.0
+    cosine, sine = np.cos(angle) * np.eye(2), 1j * np.sin(angle) * pauli
+    branches = {
+        TURN: (cosine - sine, cosine + sine),
+        PROJECT: ((np.eye(2) + pauli) / 2, (np.eye(2) - pauli) / 2),
+        PASS: (np.eye(2), np.eye(2)),
+        COSINE: (cosine, -sine),
+        WORD: (np.eye(2), pauli),
+    }[kind]
+    tensor = np.zeros((left, 2, 2, right), dtype=complex)
+    for branch in range(max(left, right)):
+        tensor[min(branch, left - 1), :, :, min(branch, right - 1)] = branches[branch]
+    return tensor
+
+
+def apply(w, tensor) -> np.ndarray:
+    """Return T[(a, b), s', (c, d)] = Σ_s W[b, s', s, d] A[a, s, c]."""
+    joined = np.einsum("bzsd,asc->abzcd", w, tensor)
+    return joined.reshape(tensor.shape[0] * w.shape[0], 2, tensor.shape[2] * w.shape[3])
+
+
+def factorise(tensors, opcode, site, exact, truncation, max_bond) -> float:
+    """Factorise a site's tensor in place; return the weight that is dropped."""
+    left, _, right = tensors[site].shape
+    if opcode == RIGHT:
+        q, rest, weight = split(tensors[site].reshape(2 * left, right), exact, truncation, max_bond)
+        tensors[site] = q.reshape(left, 2, -1)
+        tensors[site + 1] = np.einsum("ab,bsc->asc", rest, tensors[site + 1])
+    else:
+        matrix = tensors[site].reshape(left, 2 * right).T
+        q, rest, weight = split(matrix, exact, truncation, max_bond)
+        tensors[site] = q.T.reshape(-1, 2, right)
+        tensors[site - 1] = np.einsum("asb,bc->asc", tensors[site - 1], rest.T)
+    return weight
+
+
+def split(matrix, exact, truncation, max_bond) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return orthonormal columns, the rest, and the sum of the squares that are dropped."""
+    if exact:
+        return *np.linalg.qr(matrix), 0.0
+    u, s, vh = np.linalg.svd(matrix, full_matrices=False)
+    tails = np.append(np.cumsum(s[::-1] ** 2)[::-1], 0.0)
+    kept = max(1, int(np.argmax(tails <= truncation * tails[0])))
+    kept = min(kept, max_bond or kept)
+    return u[:, :kept], s[:kept, None] * vh[:kept], tails[kept]
+
+
+def dense(chain, tensors) -> np.ndarray:
+    """Return the state's amplitudes, the first of the sorted qubits most significant."""
+    state = np.ones((1, 1), dtype=complex)
+    for tensor in tensors:
+        state = np.einsum("ab,bsc->asc", state, tensor).reshape(-1, tensor.shape[2])
+    n = len(chain.qubits)
+    return state.reshape((2,) * n).transpose(np.argsort(chain.qubits)).ravel()
+
+
+def worst_row(tensors) -> float:
+    """Return how far from orthonormal the rows of any tensor but the first are."""
+    matrices = [tensor.reshape(len(tensor), -1) for tensor in tensors[1:]]
+    return max((np.abs(m @ m.conj().T - np.eye(len(m))).max() for m in matrices), default=0.0)
