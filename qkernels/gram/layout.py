@@ -82,7 +82,7 @@ class Layout:
         X, Y : ndarray of shape (n_points, n_features)
             Y None is the symmetric case.
         sample : Prepared
-            A point, as the kernel prepares it.
+            A point or a few, as the kernel prepares them.
         """
         path = path.resolve()
         with beside(path) as new:
@@ -202,11 +202,18 @@ class Layout:
         return found and {name: array[:n] for name, array in found.items()}
 
     def keep_prepared(self, side: str, number: int, prepared: Prepared) -> None:
-        """Keep what was prepared of a block, if it is smaller than the matrix."""
+        """Keep what was prepared of a block, if it is smaller than the matrix.
+
+        Of points that take more room than those of which the store was told, nothing is kept.
+        """
         self.require_unchanged()
-        arrays = prepared.arrays() if self._prepared[side] else {}
+        kept = self._prepared[side]
+        arrays = prepared.arrays() if kept else {}
+        if any(_exceeds(array, kept[name].array) for name, array in arrays.items()):
+            return
         for name, array in arrays.items():
-            self._prepared[side][name].write(array, *_place(number, array))
+            chunks = kept[name]
+            chunks.write(widened(array, chunks.array.shape[1:]), *_place(number, array))
 
     def drop_damaged_points(self) -> None:
         """Let go of prepared points that are not what was written."""
@@ -341,9 +348,21 @@ def _fill(
     group.attrs.update(manifest.to_attributes())
 
 
+def widened(array: np.ndarray, widths: tuple[int, ...]) -> np.ndarray:
+    """Return an array with zeros at the ends of all axes but the first, up to these widths."""
+    if array.shape[1:] == widths:
+        return array
+    return np.pad(array, [(0, 0), *((0, end) for end in np.subtract(widths, array.shape[1:]))])
+
+
+def _exceeds(array: np.ndarray, other: Any) -> bool:
+    """Tell whether an array is wider than another along any axis but the first."""
+    return bool(np.greater(array.shape[1:], other.shape[1:]).any())
+
+
 def _is_small(sample: Prepared, manifest: Manifest) -> bool:
     """Tell whether prepared points are smaller than the matrix, and thus worth keeping."""
-    return sample.nbytes <= 8 * manifest.shape[1]
+    return sample.nbytes <= 8 * manifest.shape[1] * len(sample)
 
 
 def _require_arrays(group: Any, manifest: Manifest) -> None:

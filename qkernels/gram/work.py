@@ -17,7 +17,7 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import Prepared
 from qkernels.gram.blocks import Blocks
-from qkernels.gram.layout import Layout, Tile
+from qkernels.gram.layout import Layout, Tile, widened
 from qkernels.kernels.composition import compare, prepare, restore, without_caches
 from qkernels.loops.jit import at_most_threads
 from qkernels.tiles import Grid
@@ -91,8 +91,14 @@ class Worker:
             return restore(self._kernel, known)
         new = prepare(self._kernel, points[n_known:]).arrays()
         return restore(
-            self._kernel, {name: np.concatenate([known[name], new[name]]) for name in known}
+            self._kernel, {name: _concatenated(known[name], new[name]) for name in known}
         )
+
+
+def _concatenated(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return rows after rows; those that are shorter end with zeros."""
+    widths = tuple(map(max, first.shape[1:], second.shape[1:]))
+    return np.concatenate([widened(first, widths), widened(second, widths)])
 
 
 # The last worker of a process, or the blocks of its last matrix in memory: what it has prepared is
