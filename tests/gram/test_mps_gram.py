@@ -1,4 +1,4 @@
-"""Gram matrices of points whose prepared forms are of different sizes, as of matrix product states."""
+"""Gram matrices of points that take more or less room, as matrix product states do."""
 
 from dataclasses import dataclass
 
