@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import fresh, outcomes, picture, report, runner, scale
+from . import fresh, outcomes, picture, report, runner, scale, wide, wide_report
 from .outcomes import Outcome
 from .peers import GROWTH_PEERS, OURS, PEERS
-from .works import FRESH, GROUPS, GROWTH, SCALE, works
+from .works import FRESH, GROUPS, GROWTH, SCALE, WIDE, works
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     run.measure_beside_others()
     run.measure_fresh()
     run.measure_scale()
+    run.measure_wide()
     run.save()
     return int(run.failed())
 
@@ -103,14 +104,23 @@ class Run:
 
     def measure_scale(self) -> None:
         """Measure Gram matrices past one memory, if chosen."""
-        options, repetitions = self._options, self._settings.repetitions
-        conditions = scale.Conditions(self._variables, options.scratch, repetitions, options.quick)
-        for group in (group for group in SCALE if group in options.works):
+        for group in (group for group in SCALE if group in self._options.works):
             if missing := scale.missing(group):
                 self.say(f"{group}: not measured, as {missing} is not installed.\n")
                 continue
-            self._fresh[group] = scale.GROUPS[group](conditions)
+            self._fresh[group] = scale.GROUPS[group](self._conditions())
             self._show(report.SCALE[group](self._fresh[group]))
+
+    def measure_wide(self) -> None:
+        """Measure wide circuits, if chosen."""
+        if not set(self._options.works) & set(WIDE):
+            return
+        if missing := wide.missing():
+            self.say(f"wide: not measured, as {missing} is not installed.\n")
+            return
+        self._fresh["wide"] = wide.measure(self._conditions())
+        for table in wide_report.tables(self._fresh["wide"]):
+            self._show(table)
 
     def save(self) -> None:
         """Write JSON, Markdown and pictures."""
@@ -127,14 +137,19 @@ class Run:
         names = ["benchmarks.json", "benchmarks.md"]
         names += ["works.png"] * picture.draw_works(self._measured, output / "works.png")
         names += ["growth.png"] * picture.draw_growth(self._measured, output / "growth.png")
+        names += ["wide.png"] * wide_report.draw(self._fresh.get("wide", []), output / "wide.png")
         self.say(f"{self._heading()}\nSaved in {output}: {', '.join(names)}")
 
     def failed(self) -> bool:
         """Return whether qkernels failed or disagreed somewhere."""
         records = [r for o in [*self._checked, *self._measured] for r in o.records]
         troubled = any(r.peer == OURS and r.status != outcomes.TIMED for r in records)
-        entries = (e for name in ("memory", *SCALE) for e in self._fresh.get(name, ()))
+        entries = (e for name in ("memory", *SCALE, *WIDE) for e in self._fresh.get(name, ()))
         return troubled or any("error" in entry for entry in entries)
+
+    def _conditions(self) -> scale.Conditions:
+        options, repetitions = self._options, self._settings.repetitions
+        return scale.Conditions(self._variables, options.scratch, repetitions, options.quick)
 
     def _time(self, team: runner.Team, work: Any) -> None:
         outcome = runner.measure(team, self._options.peers, work, self._settings, self._checked)
@@ -194,7 +209,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 _WORKS = (
     f"{', '.join(GROUPS)}, or single works such as zz-1000x10; only if named, as they take up to "
-    f"30 GB of disk: {', '.join(SCALE)}"
+    f"30 GB of disk, or half an hour beside quimb: {', '.join((*SCALE, *WIDE))}"
 )
 _SCRATCH = "a folder for what is written and deleted again; by default that of temporary files"
 _ABOUT = "Times qkernels beside other packages, in one run, taking turns."
@@ -202,7 +217,7 @@ _ABOUT = "Times qkernels beside other packages, in one run, taking turns."
 
 def _work_names(text: str) -> tuple[str, ...]:
     single = tuple(work.name for quick in (False, True) for work in works(quick=quick))
-    return _names((*GROUPS, *SCALE, *single))(text)
+    return _names((*GROUPS, *SCALE, *WIDE, *single))(text)
 
 
 def _existing_folder(text: str) -> Path:

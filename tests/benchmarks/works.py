@@ -78,6 +78,9 @@ FRESH = ("first", "memory", "training")
 SCALE = ("store", "kills", "pools", "learners")
 """Groups of Gram matrices past one memory, by `scale.py`; only measured when they are named."""
 
+WIDE = ("wide",)
+"""The group of wide circuits beside quimb, by `wide.py`; only measured when it is named."""
+
 GROUPS = ("zz", "hea", "projected", "overlaps", "gradient", "variational", *GROWTH, *FRESH)
 
 _SIZES = {
