@@ -1,0 +1,251 @@
+"""A chain at many points: matrix product states, block by block, and how much was discarded.
+
+What lives here: the loops' room, which grows with the bonds, and their pacing. How states are
+compared is in `mps_comparison`; which chain belongs to a circuit, in `qkernels.compilation`.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from qkernels.compilation.chain import Chain
+from qkernels.loops import mps_evolution
+from qkernels.loops.jit import thread_count
+from qkernels.loops.lanes import lane_count
+from qkernels.loops.mps_evolution import CAPPED, CROWDED, N_STATUS, POINTER, SMALL_ROWS
+from qkernels.memory import require_memory
+
+# Bonds that fit before there is any reason for more room.
+_FIRST_BOND = 4
+# When a tensor does not fit, this much more room is made than it needs.
+_MARGIN = 2
+# What no bond passes.
+_ANY_BOND = 2**40
+# A loop cannot be interrupted: one call is given about this much work, in complex products.
+_WORK_A_CALL = 2e7
+# Longer than this, and people want to know beforehand.
+_LONG = 1800.0
+_ADVICE = (
+    "give max_bond, at the price of an error that report() bounds, or take a map with fewer "
+    "layers, or with couplings of neighbours only"
+)
+
+
+class Truncation(NamedTuple):
+    """How matrix product states are truncated.
+
+    Attributes
+    ----------
+    weight : float
+        The sum of squared singular values that one truncation may discard, of the sum of all.
+    max_bond : int or None
+        The largest bond, whatever that discards.
+    """
+
+    weight: float
+    max_bond: int | None
+
+
+class Block(NamedTuple):
+    """The states of a few points.
+
+    Attributes
+    ----------
+    re, im : ndarray of shape (n_points, width)
+        Tensors, site after site, each in the order [left bond, spin, right bond].
+    bonds : ndarray of shape (n_points, n_sites + 1), int
+    weights : ndarray of shape (n_points, n_groups)
+        What truncations discarded, of a squared norm of 1 at the start.
+    capped : bool
+        Whether `max_bond` has discarded more than a truncation may.
+    """
+
+    re: np.ndarray
+    im: np.ndarray
+    bonds: np.ndarray
+    weights: np.ndarray
+    capped: bool
+
+
+class ChainSimulation:
+    """One chain's states at given points.
+
+    Parameters
+    ----------
+    chain : Chain
+    angles : ndarray of shape (n_points, n_angles)
+        The feature map's angles.
+    dtype : numpy dtype
+        float64 or float32.
+    truncation : Truncation
+    """
+
+    def __init__(
+        self, chain: Chain, angles: np.ndarray, dtype: np.dtype, truncation: Truncation
+    ) -> None:
+        self.chain = chain
+        self.slots = chain.slots(angles)
+        self.dtype = dtype
+        self.sizes = _first_sizes(chain)
+        largest_bond = truncation.max_bond or _ANY_BOND
+        self.rules = np.array([truncation.weight, largest_bond, _WORK_A_CALL], dtype=float)
+        self._warned = False
+
+    def blocks(self, verbose: int = 0) -> Iterator[Block]:
+        """Yield the states, in the order of the points; `verbose` shows a progress bar."""
+        lanes, n_points = lane_count(self.dtype), len(self.slots)
+        firsts = range(0, n_points, lanes)
+        step = min(thread_count(), len(firsts))
+        with tqdm(total=n_points, unit="state", disable=not verbose) as bar:
+            for k in range(0, len(firsts), step):
+                wave = _Wave(self, firsts[k : k + step])
+                for share in wave.shares_done():
+                    self._warn_if_long(share, wave, len(firsts[k:]) / step)
+                for block in wave.blocks():
+                    yield block
+                    bar.update(len(block.bonds))
+
+    def _warn_if_long(self, share: float, wave: _Wave, n_waves: float) -> None:
+        """Say so if what is left of the points takes long, as far as bonds have grown by now."""
+        seconds = (time.perf_counter() - wave.started) * (n_waves / share - 1)
+        if self._warned or seconds < _LONG:
+            return
+        self._warned = True
+        warnings.warn(
+            f"bonds have grown to {wave.largest_bond} after {share:.0%} of the circuit: the "
+            f"{len(self.slots)} states take another {seconds / 3600:.1f} hours or more; {_ADVICE}",
+            stacklevel=2,
+        )
+
+
+def _first_sizes(chain: Chain) -> np.ndarray:
+    """Return rows for each site's tensor as long as bonds are small."""
+    return np.minimum(2 * (2 * _FIRST_BOND) ** 2, _largest_sizes(chain)).astype(np.int64)
+
+
+def _largest_sizes(chain: Chain) -> np.ndarray:
+    """Return rows for each site's tensor whatever its bonds become."""
+    limits, widths = chain.bond_limits.astype(float), chain.program.factors[:, 5:]
+    return 2 * limits[:-1] * limits[1:] * float(max(widths.max(initial=1), 1)) ** 2
+
+
+class _Wave:
+    """Blocks that are computed at the same time, one a worker.
+
+    Attributes
+    ----------
+    started : float
+        When, by `time.perf_counter`.
+    largest_bond : int
+        By now.
+    """
+
+    def __init__(self, simulation: ChainSimulation, firsts: Sequence[int]) -> None:
+        self._simulation = simulation
+        self._firsts = firsts
+        self.started = time.perf_counter()
+        n, lanes = len(firsts), lane_count(simulation.dtype)
+        n_sites = len(simulation.chain.qubits)
+        self._bonds = np.ones((n, n_sites + 1), np.int64)
+        self._ranks = np.ones((n, n_sites + 1, lanes), np.int64)
+        self._weights = np.zeros((n, simulation.chain.n_groups, lanes))
+        self._status = np.zeros((n, N_STATUS), np.int64)
+        self._trig = np.empty((n, 2 * simulation.slots.shape[1], lanes), simulation.dtype)
+        self._allocate()
+        for worker, first in enumerate(firsts):
+            mps_evolution.start_block(
+                self._re[worker],
+                self._im[worker],
+                self._starts,
+                self._trig[worker],
+                simulation.slots,
+                np.array([first, self._count(first)]),
+            )
+
+    @property
+    def largest_bond(self) -> int:
+        return int(self._bonds.max())
+
+    def shares_done(self) -> Iterator[float]:
+        """Carry the blocks on; yield, now and then, how much of the circuit is done."""
+        simulation = self._simulation
+        n_instructions = len(simulation.chain.program.instructions)
+        while (done := int(self._status[:, POINTER].min())) < n_instructions:
+            mps_evolution.advance(
+                self._re,
+                self._im,
+                self._starts,
+                self._bonds,
+                self._weights,
+                self._ranks,
+                self._trig,
+                self._rooms,
+                self._status,
+                simulation.chain.program,
+                simulation.rules,
+            )
+            if self._status[:, CROWDED].any():
+                self._grow()
+            yield max(done, 1) / n_instructions
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the finished states."""
+        for worker, first in enumerate(self._firsts):
+            count = self._count(first)
+            ranks = np.ascontiguousarray(self._ranks[worker, :, :count].T)
+            width = int((2 * ranks[:, :-1] * ranks[:, 1:]).sum(axis=1).max())
+            re = np.empty((count, width), self._simulation.dtype)
+            im = np.empty_like(re)
+            planes = self._re[worker], self._im[worker]
+            mps_evolution.write_points(re, im, *planes, self._starts, self._bonds[worker], ranks)
+            weights = np.ascontiguousarray(self._weights[worker, :, :count].T)
+            yield Block(re, im, ranks, weights, bool(self._status[worker, CAPPED]))
+
+    def _count(self, first: int) -> int:
+        """Return how many points a block has."""
+        return min(lane_count(self._simulation.dtype), len(self._simulation.slots) - first)
+
+    def _allocate(self) -> None:
+        """Make room for states whose tensors have the simulation's sizes."""
+        simulation = self._simulation
+        n, lanes, sizes = len(self._firsts), lane_count(simulation.dtype), simulation.sizes
+        factors = simulation.chain.program.factors
+        branches = int((factors[:, 5] * factors[:, 6]).max(initial=1))
+        rows = max(int(sizes.max()), 4 * branches, SMALL_ROWS)
+        require_memory(
+            n * (2 * int(sizes.sum()) + 8 * rows) * lanes * simulation.dtype.itemsize,
+            f"for matrix product states whose bonds have reached {self.largest_bond}",
+            _ADVICE,
+        )
+        self._starts = np.concatenate([[0], np.cumsum(sizes)])
+        self._re = np.empty((n, self._starts[-1], lanes), simulation.dtype)
+        self._im = np.empty_like(self._re)
+        self._rooms = np.empty((n, 8, rows, lanes), simulation.dtype)
+
+    def _grow(self) -> None:
+        """Make more room, for all sites as much as the most crowded one needs."""
+        simulation, old, planes = self._simulation, self._starts, (self._re, self._im)
+        needed = self._needed() * _MARGIN
+        wanted = np.minimum(needed, _largest_sizes(simulation.chain)).astype(np.int64)
+        simulation.sizes = np.maximum(simulation.sizes, wanted)
+        self._allocate()
+        self._status[:, CROWDED] = 0
+        for first, end, new in zip(old, old[1:], self._starts, strict=False):
+            for plane, before in zip((self._re, self._im), planes, strict=True):
+                plane[:, new : new + end - first] = before[:, first:end]
+
+    def _needed(self) -> int:
+        """Return how many rows the largest tensor of the operators that did not fit needs."""
+        program, sizes = self._simulation.chain.program, [0]
+        for worker in np.flatnonzero(self._status[:, CROWDED]):
+            _, first, end = program.instructions[self._status[worker, POINTER]]
+            for site, *_, left, right in program.factors[first:end]:
+                bonds = self._bonds[worker, site : site + 2]
+                sizes.append(2 * int(bonds[0]) * left * int(bonds[1]) * right)
+        return max(sizes)

@@ -1,0 +1,453 @@
+"""One block of points through the program of a chain: matrix product states that grow and shrink.
+
+A block holds the states of 8 points (16 in single precision). Site k's tensor lies in the rows from
+`starts[k]` on, element [a][s][c] (left bond, spin, right bond) at ((a * 2 + s) * bonds[k + 1] + c);
+the points share the bonds. `advance` reads the program, plain tables made by
+`qkernels.compilation.chain`, which defines every column. How tensors are factorised lives in
+`mps_factorization`; how blocks are scheduled, and how much room they get, is the caller's business.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qkernels.loops.jit import jit, run_workers
+from qkernels.loops.lanes import fill, load, store
+from qkernels.loops.mps_factorization import (
+    diagonalise,
+    orthonormalise,
+    squared_norm,
+    truncate,
+)
+
+# Rows of `program.instructions`: (opcode, first or site, end or group).
+APPLY, RIGHT, LEFT = range(3)
+# Rows of `program.factors`: (site, kind, letter, slot, place, left width, right width).
+TURN, PROJECT, PASS, COSINE, WORD, MATRIX = range(6)
+# Columns of a worker's status.
+POINTER, CROWDED, CAPPED, N_STATUS = range(4)
+# Rows that a factorisation needs beside the tensors.
+SMALL_ROWS = 8
+# Of the weight that may be discarded, this part is left out before rows are made orthogonal.
+_EARLY = 0.01
+# Singular values below this multiple of the rounding unit are rounding errors.
+_ROUNDING = 15.0
+
+
+@jit
+def _fill_half_angles(trig, slots, first, count):
+    """Write cos and sin of a block's slots; lanes past the last repeat it."""
+    for lane in range(trig.shape[1]):
+        point = first + min(lane, count - 1)
+        for slot in range(slots.shape[1]):
+            trig[2 * slot, lane] = np.cos(slots[point, slot])
+            trig[2 * slot + 1, lane] = np.sin(slots[point, slot])
+
+
+@jit
+def start_block(re, im, starts, trig, slots, points):
+    """Write |0…0⟩, and cos and sin of the slots of some points.
+
+    Parameters
+    ----------
+    re, im : (rows, lanes) arrays
+    starts : (n_sites + 1,) array of int64
+    trig : (2 * n_slots, lanes) array
+    slots : (n_points, n_slots) array of float64
+    points : (2,) array of int64
+        The first of the block's points, and how many there are; more lanes repeat the last.
+    """
+    _fill_half_angles(trig, slots, points[0], points[1])
+    for site in range(len(starts) - 1):
+        row = starts[site]
+        store(re, row, fill(re, 1.0))
+        store(im, row, fill(im, 0.0))
+        store(re, row + 1, fill(re, 0.0))
+        store(im, row + 1, fill(im, 0.0))
+
+
+@jit
+def _write_combination(wr, wi, row, letter, alpha, beta_re, beta_im):
+    """Write the four elements of alpha I + beta P."""
+    zero = fill(wr, 0.0)
+    for k in range(4):
+        store(wr, row + k, zero)
+        store(wi, row + k, zero)
+    store(wr, row, alpha)
+    store(wr, row + 3, alpha)
+    if letter == 1:
+        store(wr, row + 1, beta_re)
+        store(wi, row + 1, beta_im)
+        store(wr, row + 2, beta_re)
+        store(wi, row + 2, beta_im)
+    elif letter == 2:
+        store(wr, row + 1, beta_im)
+        store(wi, row + 1, zero - beta_re)
+        store(wr, row + 2, zero - beta_im)
+        store(wi, row + 2, beta_re)
+    else:
+        sign = fill(wr, -1.0 if letter == 3 else 1.0)
+        store(wr, row, alpha + beta_re)
+        store(wi, row, beta_im)
+        store(wr, row + 3, alpha + sign * beta_re)
+        store(wi, row + 3, sign * beta_im)
+
+
+@jit
+def _write_branch(wr, wi, row, factor, branch, trig):
+    """Write the 2 x 2 matrix of one branch of a factor."""
+    kind, letter = factor[1], factor[2]
+    zero, one, half = fill(wr, 0.0), fill(wr, 1.0), fill(wr, 0.5)
+    alpha, beta_re, beta_im = one, zero, zero
+    if kind in (TURN, COSINE):
+        cosine, sine = load(trig, 2 * factor[3]), load(trig, 2 * factor[3] + 1)
+        if kind == TURN:
+            alpha, beta_im = cosine, sine if branch == 1 else zero - sine
+        elif branch == 0:
+            alpha = cosine
+        else:
+            alpha, beta_im = zero, zero - sine
+    elif kind == PROJECT:
+        alpha, beta_re = half, half if branch == 0 else zero - half
+    elif kind == WORD and branch == 1:
+        alpha, beta_re = zero, one
+    _write_combination(wr, wi, row, letter, alpha, beta_re, beta_im)
+
+
+@jit
+def _write_factor(wr, wi, factor, trig, matrices_re, matrices_im):
+    """Write a factor's elements, those of W[bl, :, :, br] at 4 (bl * width + br)."""
+    left, right, place = factor[5], factor[6], factor[4]
+    for bl in range(left):
+        for br in range(right):
+            row = 4 * (bl * right + br)
+            if factor[1] == MATRIX:
+                for k in range(4):
+                    source = place + (bl * 4 + k) * right + br
+                    store(wr, row + k, fill(wr, matrices_re[source]))
+                    store(wi, row + k, fill(wi, matrices_im[source]))
+            else:
+                _write_branch(wr, wi, row, factor, max(bl, br), trig)
+
+
+@jit
+def _multiply_spin(out_re, out_im, low, high, re, im, a, b, wr, wi, w):
+    """Write a 2 x 2 matrix times the spin whose amplitudes are in rows a and b."""
+    ar, ai, br, bi = load(re, a), load(im, a), load(re, b), load(im, b)
+    pr, pi, qr, qi = load(wr, w), load(wi, w), load(wr, w + 1), load(wi, w + 1)
+    store(out_re, low, pr * ar - pi * ai + qr * br - qi * bi)
+    store(out_im, low, pr * ai + pi * ar + qr * bi + qi * br)
+    pr, pi, qr, qi = load(wr, w + 2), load(wi, w + 2), load(wr, w + 3), load(wi, w + 3)
+    store(out_re, high, pr * ar - pi * ai + qr * br - qi * bi)
+    store(out_im, high, pr * ai + pi * ar + qr * bi + qi * br)
+
+
+@jit
+def _clear(re, im, row):
+    store(re, row, fill(re, 0.0))
+    store(im, row, fill(im, 0.0))
+
+
+@jit
+def _apply_factor(re, im, start, dl, dr, factor, wr, wi, tr, ti):
+    """Multiply a factor onto one tensor of bonds dl and dr, by way of a copy."""
+    left, right = factor[5], factor[6]
+    for i in range(2 * dl * dr):
+        store(tr, i, load(re, start + i))
+        store(ti, i, load(im, start + i))
+    step = dr * right
+    diagonal = factor[1] != MATRIX and left == 2 and right == 2
+    for bl in range(left):
+        for br in range(right):
+            for a in range(dl):
+                for c in range(dr):
+                    low = start + (a * left + bl) * 2 * step + c * right + br
+                    if diagonal and bl != br:
+                        _clear(re, im, low)
+                        _clear(re, im, low + step)
+                    else:
+                        old, w = a * 2 * dr + c, 4 * (bl * right + br)
+                        _multiply_spin(re, im, low, low + step, tr, ti, old, old + dr, wr, wi, w)
+
+
+@jit
+def _is_crowded(instruction, factors, starts, bonds):
+    """Return whether an operator would make a tensor larger than its room."""
+    if instruction[0] != APPLY:
+        return False
+    for row in range(instruction[1], instruction[2]):
+        site, left, right = factors[row, 0], factors[row, 5], factors[row, 6]
+        size = 2 * bonds[site] * left * bonds[site + 1] * right
+        if starts[site] + size > starts[site + 1]:
+            return True
+    return False
+
+
+@jit
+def _apply(re, im, starts, bonds, instruction, factors, trig, matrices, room):
+    """Multiply an operator onto the state."""
+    tr, ti, wr, wi = room[0], room[1], room[2], room[3]
+    for row in range(instruction[1], instruction[2]):
+        factor = factors[row]
+        site = factor[0]
+        _write_factor(wr, wi, factor, trig, matrices[0], matrices[1])
+        # The factor before this one has widened the left bond already.
+        dl = bonds[site] // factor[5]
+        _apply_factor(re, im, starts[site], dl, bonds[site + 1], factor, wr, wi, tr, ti)
+        bonds[site + 1] *= factor[6]
+
+
+@jit
+def _read_columns(vr, vi, re, im, start, rows, columns):
+    """Write the columns of a tensor, read as a matrix, one after another."""
+    for j in range(columns):
+        for i in range(rows):
+            store(vr, j * rows + i, load(re, start + i * columns + j))
+            store(vi, j * rows + i, load(im, start + i * columns + j))
+
+
+@jit
+def _write_columns(re, im, start, rows, columns, qr, qi):
+    """Write vectors, one after another, as the columns of a tensor."""
+    for j in range(columns):
+        for i in range(rows):
+            store(re, start + i * columns + j, load(qr, j * rows + i))
+            store(im, start + i * columns + j, load(qi, j * rows + i))
+
+
+@jit
+def _copy_rows(out_re, out_im, first, re, im, start, count):
+    for i in range(count):
+        store(out_re, first + i, load(re, start + i))
+        store(out_im, first + i, load(im, start + i))
+
+
+@jit
+def _matrix_product(re, im, ar, ai, a, br, bi, b, shape, steps):
+    """Write the product of two matrices, given the steps of their rows and columns."""
+    zero, (n, m, depth), (a_steps, b_steps) = fill(re, 0.0), shape, steps
+    for i in range(n):
+        for k in range(m):
+            x, y = a + i * a_steps[0], b + k * b_steps[1]
+            real, imag = zero, zero
+            for _ in range(depth):
+                p, q, u, v = load(ar, x), load(ai, x), load(br, y), load(bi, y)
+                real = real + p * u - q * v
+                imag = imag + p * v + q * u
+                x += a_steps[1]
+                y += b_steps[0]
+            store(re, i * m + k, real)
+            store(im, i * m + k, imag)
+
+
+@jit
+def _set_limits(vr, vi, small, size, tolerance, limits):
+    """Write, of a tensor's squared norm, what may be left out: by rounding, early, in all."""
+    unit = _ROUNDING * (2.2e-16 if small.itemsize == 8 else 1.2e-7)
+    store(small, 0, squared_norm(vr, vi, 0, size))
+    for lane in range(small.shape[1]):
+        total = np.float64(small[0, lane])
+        limits[0, lane] = unit * unit * total
+        limits[1, lane] = max(_EARLY * tolerance * total, limits[0, lane])
+        limits[2, lane] = max(tolerance * total, limits[0, lane])
+
+
+@jit
+def _truncate(room, limits, rank, count, length, max_bond, lost, ranks):
+    """Truncate a factorisation; return the rank, and whether more was lost than was allowed."""
+    qr, qi, cr, ci, norms, small = room[2], room[3], room[4], room[5], room[6], room[7]
+    for lane in range(norms.shape[1]):
+        early = 0.0
+        for j in range(count):
+            early += norms[j, lane]
+        lost[lane], limits[2, lane] = early, limits[2, lane] - early
+    diagonalise(cr, ci, qr, qi, small, rank, count, length)
+    dropped = limits[1]
+    rank = truncate(
+        cr, ci, qr, qi, norms, rank, count, length, limits[2], max_bond, dropped, ranks
+    )
+    capped = False
+    for lane in range(norms.shape[1]):
+        lost[lane] += dropped[lane]
+        capped |= dropped[lane] > limits[2, lane]
+    return rank, capped
+
+
+@jit
+def _factorise(room, count, length, group, tolerance, max_bond, limits, weights, ranks):
+    """Factorise the vectors in the room; return their rank, and whether too much was lost."""
+    vr, vi, qr, qi, cr, ci = room[0], room[1], room[2], room[3], room[4], room[5]
+    truncating = group >= 0
+    _set_limits(vr, vi, room[7], count * length, tolerance if truncating else 0.0, limits)
+    rank = orthonormalise(
+        vr, vi, qr, qi, cr, ci, room[6], room[7], count, length, limits[1], limits[0]
+    )
+    # A zero state keeps one vector.
+    rank = max(rank, 1)
+    ranks[:] = rank
+    if not truncating:
+        return rank, False
+    lost = np.zeros(weights.shape[1])
+    rank, capped = _truncate(room, limits, rank, count, length, max_bond, lost, ranks)
+    weights[group] += lost
+    return rank, capped
+
+
+@jit
+def _factorise_right(re, im, starts, bonds, site, group, room, rules, limits, weights, ranks):
+    """Make a site's columns orthonormal, and multiply the rest into the next site."""
+    length, count, beyond = 2 * bonds[site], bonds[site + 1], 2 * bonds[site + 2]
+    start, after = starts[site], starts[site + 1]
+    _read_columns(room[0], room[1], re, im, start, length, count)
+    rank, capped = _factorise(
+        room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[site + 1]
+    )
+    _write_columns(re, im, start, length, rank, room[2], room[3])
+    shape, steps = (rank, beyond, count), ((count, 1), (beyond, 1))
+    _matrix_product(room[0], room[1], room[4], room[5], 0, re, im, after, shape, steps)
+    _copy_rows(re, im, after, room[0], room[1], 0, rank * beyond)
+    bonds[site + 1] = rank
+    return capped
+
+
+@jit
+def _factorise_left(re, im, starts, bonds, site, group, room, rules, limits, weights, ranks):
+    """Make a site's rows orthonormal, and multiply the rest into the site before."""
+    length, count, beyond = 2 * bonds[site + 1], bonds[site], 2 * bonds[site - 1]
+    start, before = starts[site], starts[site - 1]
+    _copy_rows(room[0], room[1], 0, re, im, start, count * length)
+    rank, capped = _factorise(
+        room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[site]
+    )
+    _copy_rows(re, im, start, room[2], room[3], 0, rank * length)
+    shape, steps = (beyond, rank, count), ((count, 1), (1, count))
+    _matrix_product(room[0], room[1], re, im, before, room[4], room[5], 0, shape, steps)
+    _copy_rows(re, im, before, room[0], room[1], 0, beyond * rank)
+    bonds[site] = rank
+    return capped
+
+
+@jit
+def _work(instruction, factors, bonds):
+    """Return about how many complex products an instruction takes at each point."""
+    if instruction[0] == APPLY:
+        site = factors[instruction[1], 0]
+        return 16.0 * bonds[site] * bonds[site + 1] * (instruction[2] - instruction[1])
+    site = instruction[1]
+    count = float(max(bonds[site], bonds[site + 1]))
+    return (6.0 if instruction[2] < 0 else 60.0) * count * count * min(2 * bonds[site], count)
+
+
+@jit
+def _step(state, starts, bonds, instruction, program, trig, room, rules, limits, weights, ranks):
+    """Carry out one instruction; return whether more was lost than was allowed."""
+    re, im = state
+    if instruction[0] == APPLY:
+        matrices = program.matrices_re, program.matrices_im
+        _apply(re, im, starts, bonds, instruction, program.factors, trig, matrices, room)
+        return False
+    site, group = instruction[1], instruction[2]
+    if instruction[0] == RIGHT:
+        return _factorise_right(
+            re, im, starts, bonds, site, group, room, rules, limits, weights, ranks
+        )
+    return _factorise_left(re, im, starts, bonds, site, group, room, rules, limits, weights, ranks)
+
+
+@jit
+def _advance(
+    worker, counter, re, im, starts, bonds, weights, ranks, trig, rooms, status, program, rules
+):
+    state, own_bonds, own_status = (re[worker], im[worker]), bonds[worker], status[worker]
+    limits, work = np.empty((3, re.shape[2])), 0.0
+    while own_status[POINTER] < len(program.instructions) and work < rules[2]:
+        instruction = program.instructions[own_status[POINTER]]
+        if _is_crowded(instruction, program.factors, starts, own_bonds):
+            own_status[CROWDED] = 1
+            return
+        work += _work(instruction, program.factors, own_bonds)
+        capped = _step(
+            state,
+            starts,
+            own_bonds,
+            instruction,
+            program,
+            trig[worker],
+            rooms[worker],
+            rules,
+            limits,
+            weights[worker],
+            ranks[worker],
+        )
+        if capped:
+            own_status[CAPPED] = 1
+        own_status[POINTER] += 1
+
+
+def advance(re, im, starts, bonds, weights, ranks, trig, rooms, status, program, rules):
+    """Carry some blocks on through a program, one a worker, until enough work is done.
+
+    Parameters
+    ----------
+    re, im : (n_workers, rows, lanes) arrays
+        The states, changed in place.
+    starts : (n_sites + 1,) array of int64
+        Where each site's tensor starts; its room ends where the next one's starts.
+    bonds : (n_workers, n_sites + 1) array of int64
+    weights : (n_workers, n_groups, lanes) array of float64
+        Gets what truncations discard, added up over each group of them.
+    ranks : (n_workers, n_sites + 1, lanes) array of int64
+        Gets each point's own bonds; where they are below `bonds`, tensors are zero beyond.
+    trig : (n_workers, 2 * n_slots, lanes) array
+        cos and sin of the slots.
+    rooms : (n_workers, 8, rows, lanes) array
+        At least as many rows as a site may have, 4 for each pair of branches, and SMALL_ROWS.
+    status : (n_workers, N_STATUS) array of int64
+        The next instruction; whether it needs more room for a tensor; whether `max_bond` has made
+        truncations discard more than they may.
+    program : ChainProgram
+    rules : (3,) array of float64
+        The relative weight that one truncation may discard, the largest bond, and the work after
+        which to return.
+    """
+    shared = (re, im, starts, bonds, weights, ranks, trig, rooms, status, program, rules)
+    run_workers(_advance, len(re), *shared)
+
+
+@jit
+def _inverse_norm(re, im, size, lane):
+    """Return one point's inverse norm, that of its first tensor."""
+    total = 0.0
+    for row in range(size):
+        total += re[row, lane] * re[row, lane] + im[row, lane] * im[row, lane]
+    return 1.0 / np.sqrt(total) if total > 0.0 else 0.0
+
+
+@jit
+def write_points(out_re, out_im, re, im, starts, bonds, ranks):
+    """Write each point's state, normalised, its tensors cut down to its own bonds.
+
+    Parameters
+    ----------
+    out_re, out_im : (n_points, width) arrays
+        Output: tensors, site after site; zeros after the last.
+    re, im : (rows, lanes) arrays
+        A block's states, the centre at the first site.
+    starts : (n_sites + 1,) array of int64
+    bonds : (n_sites + 1,) array of int64
+        Those that all points share.
+    ranks : (n_points, n_sites + 1) array of int64
+        Each point's own bonds.
+    """
+    for lane in range(len(ranks)):
+        place, scale = 0, _inverse_norm(re, im, 2 * bonds[1], lane)
+        for site in range(len(bonds) - 1):
+            for row in range(2 * ranks[lane, site]):
+                source = starts[site] + row * bonds[site + 1]
+                for c in range(ranks[lane, site + 1]):
+                    out_re[lane, place] = scale * re[source + c, lane]
+                    out_im[lane, place] = scale * im[source + c, lane]
+                    place += 1
+            scale = 1.0
+        out_re[lane, place:] = 0.0
+        out_im[lane, place:] = 0.0
