@@ -23,7 +23,7 @@ from qkernels import (
     qnn,
     variational,
 )
-from qkernels.evaluators import SamplerEvaluator, StatevectorEvaluator
+from qkernels.evaluators import MPSEvaluator, SamplerEvaluator, StatevectorEvaluator
 from qkernels.evidence import Report, report
 from qkernels.feature_maps import FeatureMap
 from qkernels.features import FidelityFeatures
@@ -58,6 +58,7 @@ __all__ = [
     "FidelityKernel",
     "GramStore",
     "KernelTrainer",
+    "MPSEvaluator",
     "ProjectedFeatures",
     "ProjectedKernel",
     "QuantumKernel",

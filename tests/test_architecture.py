@@ -124,7 +124,7 @@ def test_cirq_is_imported_where_circuits_are_seen():
         # The last file on the way of the data that knows what a gate is.
         "compilation.decomposition",
         # The types of observables.
-        *("evaluators.base", "evaluators.estimated", "evaluators.observables"),
+        *("evaluators.base", "evaluators.estimated", "evaluators.mps", "evaluators.observables"),
         *("evaluators.sampler", "evaluators.shot_noise", "evaluators.statevector"),
         *("kernels.embedding", "kernels.observables", "kernels.serialization"),
         *("kernels.validation", "kernels.values", "kernels.weighted"),

@@ -12,6 +12,7 @@ from qkernels.evaluators.base import (
     SampledEvaluator,
 )
 from qkernels.evaluators.gradients import Direction, Gradient
+from qkernels.evaluators.mps import MPSEvaluator
 from qkernels.evaluators.sampler import SamplerEvaluator
 from qkernels.evaluators.statevector import StatevectorEvaluator
 
@@ -20,6 +21,7 @@ __all__ = [
     "Direction",
     "Evaluator",
     "Gradient",
+    "MPSEvaluator",
     "Prepared",
     "ProbabilityEvaluator",
     "SampledEvaluator",

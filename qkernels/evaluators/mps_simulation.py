@@ -29,7 +29,7 @@ _MARGIN = 2
 _ANY_BOND = 2**40
 # A loop cannot be interrupted: one call is given about this much work, in complex products.
 _WORK_A_CALL = 2e7
-# Longer than this, and people want to know beforehand.
+# What takes longer, in seconds, is said beforehand.
 _LONG = 1800.0
 _ADVICE = (
     "give max_bond, at the price of an error that report() bounds, or take a map with fewer "
@@ -105,21 +105,20 @@ class ChainSimulation:
         with tqdm(total=n_points, unit="state", disable=not verbose) as bar:
             for k in range(0, len(firsts), step):
                 wave = _Wave(self, firsts[k : k + step])
-                for share in wave.shares_done():
-                    self._warn_if_long(share, wave, len(firsts[k:]) / step)
+                for seconds in wave.seconds_to_go():
+                    self._warn_if_long(seconds, wave.largest_bond, len(firsts[k:]) / step)
                 for block in wave.blocks():
                     yield block
                     bar.update(len(block.bonds))
 
-    def _warn_if_long(self, share: float, wave: _Wave, n_waves: float) -> None:
+    def _warn_if_long(self, seconds: float, largest_bond: int, n_waves: float) -> None:
         """Say so if what is left of the points takes long, as far as bonds have grown by now."""
-        seconds = (time.perf_counter() - wave.started) * (n_waves / share - 1)
-        if self._warned or seconds < _LONG:
+        if self._warned or seconds * n_waves < _LONG:
             return
         self._warned = True
         warnings.warn(
-            f"bonds have grown to {wave.largest_bond} after {share:.0%} of the circuit: the "
-            f"{len(self.slots)} states take another {seconds / 3600:.1f} hours or more; {_ADVICE}",
+            f"bonds have grown to {largest_bond}: the {len(self.slots)} states take another "
+            f"{seconds * n_waves / 3600:.1f} hours or more; {_ADVICE}",
             stacklevel=2,
         )
 
@@ -140,8 +139,6 @@ class _Wave:
 
     Attributes
     ----------
-    started : float
-        When, by `time.perf_counter`.
     largest_bond : int
         By now.
     """
@@ -149,7 +146,6 @@ class _Wave:
     def __init__(self, simulation: ChainSimulation, firsts: Sequence[int]) -> None:
         self._simulation = simulation
         self._firsts = firsts
-        self.started = time.perf_counter()
         n, lanes = len(firsts), lane_count(simulation.dtype)
         n_sites = len(simulation.chain.qubits)
         self._bonds = np.ones((n, n_sites + 1), np.int64)
@@ -172,11 +168,12 @@ class _Wave:
     def largest_bond(self) -> int:
         return int(self._bonds.max())
 
-    def shares_done(self) -> Iterator[float]:
-        """Carry the blocks on; yield, now and then, how much of the circuit is done."""
+    def seconds_to_go(self) -> Iterator[float]:
+        """Carry the blocks on; yield, now and then, how long the rest takes at the present pace."""
         simulation = self._simulation
         n_instructions = len(simulation.chain.program.instructions)
         while (done := int(self._status[:, POINTER].min())) < n_instructions:
+            start = time.perf_counter()
             mps_evolution.advance(
                 self._re,
                 self._im,
@@ -192,7 +189,10 @@ class _Wave:
             )
             if self._status[:, CROWDED].any():
                 self._grow()
-            yield max(done, 1) / n_instructions
+            # A first call may compile the loops: what took long is believed at the next one.
+            more = int(self._status[:, POINTER].min()) - done
+            if done and more:
+                yield (time.perf_counter() - start) / more * (n_instructions - done - more)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the finished states."""

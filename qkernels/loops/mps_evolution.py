@@ -263,13 +263,12 @@ def _truncate(room, limits, rank, count, length, max_bond, lost, ranks):
         lost[lane], limits[2, lane] = early, limits[2, lane] - early
     diagonalise(cr, ci, qr, qi, small, rank, count, length)
     dropped = limits[1]
-    rank = truncate(
-        cr, ci, qr, qi, norms, rank, count, length, limits[2], max_bond, dropped, ranks
-    )
+    rank = truncate(cr, ci, qr, qi, norms, rank, count, length, limits[2], max_bond, dropped, ranks)
     capped = False
     for lane in range(norms.shape[1]):
         lost[lane] += dropped[lane]
-        capped |= dropped[lane] > limits[2, lane]
+        # What rounding leaves may be more than was asked for.
+        capped |= dropped[lane] > max(limits[2, lane], 0.0)
     return rank, capped
 
 

@@ -92,14 +92,6 @@ def _orthogonalise_again(qr, qi, cr, ci, small, rank, count, length, pivots):
 
 
 @jit
-def _is_nothing(norms, j):
-    for lane in range(norms.shape[1]):
-        if norms[j, lane] > 0.0:
-            return False
-    return True
-
-
-@jit
 def _is_done(norms, count, most):
     """Return whether, at each point, the vectors' remainders are together at most `most`."""
     for lane in range(norms.shape[1]):
@@ -156,7 +148,7 @@ def orthonormalise(vr, vi, qr, qi, cr, ci, norms, small, count, length, most, le
         _normalise(qr, qi, q, length, small, least)
         for j in range(count):
             real, imag, left = zero, zero, zero
-            if not _is_nothing(norms, j):
+            if np.any(norms[j] > 0.0):
                 real, imag = _inner_product(qr, qi, q, vr, vi, j * length, length)
                 left = _subtract(vr, vi, j * length, qr, qi, q, real, imag, length)
             store(cr, row + j, real)
