@@ -110,6 +110,16 @@ def test_quimb_has_the_states_of_the_map(way, distance, quimb):
     assert abs(np.vdot(exact, found)) ** 2 == pytest.approx(1, abs=1e-9)
 
 
+def test_quimb_contracts_states_whose_bonds_are_1(quimb):
+    first, second = np.random.default_rng(0).uniform(0, 2, (2, 80))
+    first[:40] = 1.0
+    bra, ket = (WAYS[0](x, 0.1, 1) for x in (first, second))
+    assert min(bra.bond_sizes()) == 1
+    expected = abs(bra.overlap(ket)) ** 2
+    found = abs(quimb_mps.overlap(bra.H, ket, quimb_mps.sweep(80))) ** 2
+    assert found == pytest.approx(expected, rel=1e-10)
+
+
 def test_quimb_takes_the_fastest_way(monkeypatch, quimb):
     clock = iter([0.0, 3.0, 10.0, 11.0, 20.0, 22.0])
     monkeypatch.setattr(quimb_mps.time, "perf_counter", lambda: next(clock))
