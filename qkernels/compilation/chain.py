@@ -5,14 +5,14 @@ What the instructions do to tensors lives in `qkernels.loops`; a plain twin of i
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from qkernels.compilation.angles import Angle, AngleMap
+from qkernels.compilation.chain_merging import merged
 from qkernels.compilation.chain_operators import (
     COSINE,
     MATRIX,
@@ -22,18 +22,11 @@ from qkernels.compilation.chain_operators import (
     WORD,
     Factor,
     Operator,
-    matrices,
-    rotation,
 )
+from qkernels.compilation.chain_order import chain_order
 from qkernels.compilation.chain_schedule import APPLY, LEFT, RIGHT, Instruction, schedule
-from qkernels.compilation.primitives import (
-    ControlledNot,
-    Flip,
-    PauliRotation,
-    Primitive,
-    Unitary,
-    renumbered,
-)
+from qkernels.compilation.chain_stars import joined
+from qkernels.compilation.primitives import Primitive, renumbered
 
 __all__ = [
     "APPLY",
@@ -137,28 +130,17 @@ def compile_chain(steps: Iterable[Primitive], qubits: Sequence[int], n_angles: i
     -------
     Chain
     """
-    sites = {qubit: site for site, qubit in enumerate(qubits)}
-    operators = [o for step in steps for o in _operators(renumbered(step, sites))]
-    plan = schedule(operators, len(qubits))
+    places = {qubit: place for place, qubit in enumerate(qubits)}
+    layers = merged(renumbered(step, places) for step in steps)
+    order = chain_order((step.qubits for layer in layers for step in layer), len(qubits))
+    sites = {place: site for site, place in enumerate(order)}
+    operators = [o for layer in layers for o in joined(renumbered(s, sites) for s in layer)]
+    plan = schedule(operators)
     writer = _Writer()
     program = writer.write(plan.instructions)
     slots = AngleMap.of([0.5 * angle for angle in writer.angles], n_angles)
     limits = bond_limits(operators, len(qubits))
-    return Chain(tuple(qubits), slots, program, plan.n_groups, limits)
-
-
-def _operators(step: Primitive) -> Iterator[Operator]:
-    if isinstance(step, PauliRotation):
-        yield rotation(step)
-    elif isinstance(step, Flip):
-        yield rotation(PauliRotation(((step.qubit, "X"),), Angle(math.pi)))
-    elif isinstance(step, ControlledNot):
-        control, target, quarter = (step.control, "Z"), (step.target, "X"), Angle(math.pi / 2)
-        yield rotation(PauliRotation((control, target), -quarter))
-        yield rotation(PauliRotation((control,), quarter))
-        yield rotation(PauliRotation((target,), quarter))
-    elif isinstance(step, Unitary):
-        yield from matrices(step)
+    return Chain(tuple(qubits[p] for p in order), slots, program, plan.n_groups, limits)
 
 
 def bond_limits(operators: Iterable[Operator], n_sites: int) -> np.ndarray:

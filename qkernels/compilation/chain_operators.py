@@ -1,13 +1,14 @@
 """Operators of a chain: products of small tensors, a factor a site, joined by narrow bonds.
 
 Here a Pauli rotation, several that share a site, or a numeric matrix becomes such a product. Which
-operators a circuit has lives in `chain_merging`; when they are applied, in `chain_schedule`.
+of them a circuit has lives in `chain_merging`; which share a site, in `chain_stars`; when they are
+applied, in `chain_schedule`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,31 @@ def rotation(step: PauliRotation) -> Operator:
 
 def _passed(site: int) -> Factor:
     return Factor(site, PASS, "I", 2, 2)
+
+
+def star(centre: tuple[int, str], leaves: Sequence[PauliRotation]) -> Operator:
+    """Return the product of two-site rotations that share a site and its letter.
+
+    The bond's two branches are the letter's eigenvalues, +1 and -1: for each of them every other
+    site turns by itself, in one direction or the other. It stays that narrow however many
+    rotations there are.
+    """
+    turned = {
+        s: (letter, step.angle) for step in leaves for s, letter in step.word if s != centre[0]
+    }
+    first, last = min(centre[0], *turned), max(centre[0], *turned)
+
+    def factor(site: int) -> Factor:
+        left, right = 1 + (site > first), 1 + (site < last)
+        if site == centre[0]:
+            return Factor(site, PROJECT, centre[1], left, right)
+        if site not in turned:
+            return _passed(site)
+        letter, angle = turned[site]
+        return Factor(site, TURN, letter, left, right, angle)
+
+    letters = dict([centre, *((site, letter) for site, (letter, _) in turned.items())])
+    return Operator(tuple(map(factor, range(first, last + 1))), letters)
 
 
 def matrices(step: Unitary) -> Iterator[Operator]:
