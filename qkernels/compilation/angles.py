@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -97,17 +98,32 @@ class AngleMap:
         coefficients = scipy.sparse.csr_array((values, (rows, columns)), shape=shape, dtype=float)
         return cls(coefficients, np.array([angle.constant for angle in slots], dtype=float))
 
+    @cached_property
+    def _used(self) -> np.ndarray:
+        """The angles that occur: one of many small registers uses few of all."""
+        return np.unique(self.coefficients.indices)
+
+    @cached_property
+    def _small(self) -> scipy.sparse.csr_array:
+        return self.coefficients[:, self._used]
+
     def __call__(self, angles: np.ndarray) -> np.ndarray:
         """Return (n_points, n_slots) for angles of shape (n_points, n_angles)."""
-        return np.ascontiguousarray((self.coefficients @ angles.T).T + self.constants)
+        return self.push_forward(angles) + self.constants
 
     def push_forward(self, rates: np.ndarray) -> np.ndarray:
         """Return how fast the slots change, given how fast the angles do."""
-        return np.ascontiguousarray((self.coefficients @ rates.T).T)
+        return np.ascontiguousarray((self._small @ rates[:, self._used].T).T)
 
     def pull_back(self, cotangent: np.ndarray) -> np.ndarray:
         """Return the gradient by the angles, given that by the slots, a row a point each."""
-        return (self.coefficients.T @ cotangent.T).T
+        gradient = np.zeros((len(cotangent), self.coefficients.shape[1]))
+        self.add_pull_back(gradient, cotangent)
+        return gradient
+
+    def add_pull_back(self, gradient: np.ndarray, cotangent: np.ndarray) -> None:
+        """Add the gradient by the angles to one of shape (n_points, n_angles)."""
+        gradient[:, self._used] += (self._small.T @ cotangent.T).T
 
 
 def angle_of(value: Any, numbers: Mapping[str, int]) -> Angle:

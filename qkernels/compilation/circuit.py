@@ -1,4 +1,4 @@
-"""From a feature map to what the loops run: one component for each unconnected part.
+"""From a feature map to what the loops run: components, each a register of its own.
 
 `compile_feature_map` is the way in. The last file on the exact path that knows Cirq.
 """
@@ -15,17 +15,21 @@ import numpy as np
 from qkernels.compilation.angles import AngleMap
 from qkernels.compilation.decomposition import Decomposer
 from qkernels.compilation.layering import Frame, Layer, Layering
-from qkernels.compilation.primitives import GlobalPhase, Primitive, renumbered
+from qkernels.compilation.light_cones import Cone, LightCones, bits, connected, seen_by_fidelities
+from qkernels.compilation.primitives import PauliRotation, Primitive, renumbered
 from qkernels.compilation.program import Program, ProgramWriter, Slots
+from qkernels.compilation.simplification import simplified
 from qkernels.feature_maps import FeatureMap
 
 # Sets of qubits are 64-bit integers in the loops.
 MAX_CONNECTED_QUBITS = 60
+# Each register is a pass over a Gram matrix, up to so many qubits whatever their number.
+_JOINED_QUBITS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Component:
-    """One connected part of a circuit, compiled.
+    """Some steps of a circuit on the qubits that they act on, compiled.
 
     Attributes
     ----------
@@ -35,9 +39,8 @@ class Component:
         The angles that the programs' slots hold.
     tables : tuple of tuple of (int, int)
         Mask and slot of each term of the phases that all points share, table by table.
-    prefix, main, overlap : Program
-        What all points share at the start; the rest; and the rest without what they share at the
-        end, which no fidelity can see.
+    prefix, main : Program
+        What all points share at the start, and the rest.
     frame : Frame
         Where the amplitudes are stored after `main`.
     """
@@ -47,7 +50,6 @@ class Component:
     tables: tuple[tuple[tuple[int, int], ...], ...]
     prefix: Program
     main: Program
-    overlap: Program
     frame: Frame
 
     @property
@@ -101,17 +103,91 @@ def _parity_sums(values: np.ndarray) -> None:
 
 @dataclass(frozen=True, eq=False)
 class CompiledCircuit:
-    """A feature map's circuit, ready for the loops.
+    """A feature map's circuit as steps, and what is made of them when it is asked for.
 
     Attributes
     ----------
     feature_map : FeatureMap
-    components : tuple of Component
-        In the order of their first qubit; each qubit is in exactly one.
+    steps : tuple of Primitive
+        What the circuit does, up to a global phase; see `simplified`.
+    per_point : tuple of bool
+        Whether each of the map's angles differs from point to point.
     """
 
     feature_map: FeatureMap
-    components: tuple[Component, ...]
+    steps: tuple[Primitive, ...]
+    per_point: tuple[bool, ...]
+
+    @functools.cached_property
+    def components(self) -> tuple[Component, ...]:
+        """The whole circuit, one component for each unconnected part, by their first qubits.
+
+        Raises
+        ------
+        MemoryError
+            If so many qubits are connected that no memory could hold their state.
+        """
+        parts = connected(self.steps, self.feature_map.n_qubits)
+        return tuple(self._component(qubits, self.steps) for qubits in parts)
+
+    @functools.cached_property
+    def overlap_steps(self) -> tuple[Primitive, ...]:
+        """The steps on which fidelities between points depend; see `seen_by_fidelities`."""
+        n_qubits = self.feature_map.n_qubits
+        return tuple(seen_by_fidelities(self.steps, self._varies, n_qubits))
+
+    @functools.cached_property
+    def overlap_components(self) -> tuple[Component, ...]:
+        """What fidelities depend on, one component for each unconnected part or some small ones.
+
+        They end before what all points share at the end. Where nothing differs from point to
+        point, there is one, of one qubit without steps.
+
+        Raises
+        ------
+        MemoryError
+            As `components` does.
+        """
+        acted_on = {qubit for step in self.overlap_steps for qubit in step.qubits} or {0}
+        parts = connected(self.overlap_steps, self.feature_map.n_qubits)
+        registers = _joined(part for part in parts if part[0] in acted_on)
+        return tuple(
+            self._component(qubits, self.overlap_steps, ends_shared=False) for qubits in registers
+        )
+
+    @functools.cached_property
+    def cones(self) -> LightCones:
+        """The light cones of Pauli words behind the circuit."""
+        return LightCones(self.steps, self.feature_map.n_qubits)
+
+    def cone_component(self, cone: Cone) -> Component:
+        """Return the component of a light cone, compiled once.
+
+        Raises
+        ------
+        MemoryError
+            As `components` does.
+        """
+        found = self._cone_components.get(cone)
+        if found is None:
+            steps = [self.steps[k] for k in bits(cone.steps)]
+            found = self._cone_components[cone] = self._component(tuple(bits(cone.qubits)), steps)
+        return found
+
+    @functools.cached_property
+    def _cone_components(self) -> dict[Cone, Component]:
+        return {}
+
+    def _varies(self, step: Primitive) -> bool:
+        """Return whether a step differs from point to point."""
+        return isinstance(step, PauliRotation) and any(self.per_point[k] for k in step.angle.terms)
+
+    def _component(
+        self, qubits: tuple[int, ...], steps: Iterable[Primitive], *, ends_shared: bool = True
+    ) -> Component:
+        members = set(qubits)
+        own = [step for step in steps if step.qubits[0] in members]
+        return _compile_component(qubits, own, self.per_point, ends_shared=ends_shared)
 
     def angles(self, inputs: np.ndarray, parameters: Any = None) -> np.ndarray:
         """Return `FeatureMap.angles` as this circuit numbers them.
@@ -156,8 +232,6 @@ def compile_feature_map(feature_map: FeatureMap) -> CompiledCircuit:
     ------
     ValueError
         If an operation is not unitary, or cannot be taken apart; the message names it.
-    MemoryError
-        If so many qubits are connected that no memory could hold their state.
 
     Examples
     --------
@@ -168,70 +242,76 @@ def compile_feature_map(feature_map: FeatureMap) -> CompiledCircuit:
     """
     flat_circuit, table = feature_map.flattened
     decomposer = Decomposer(feature_map.qubits, feature_map.angle_symbols)
-    steps = [s for s in decomposer.circuit(flat_circuit) if not isinstance(s, GlobalPhase)]
+    steps = simplified(decomposer.circuit(flat_circuit))
     features = {symbol.name for symbol in feature_map.feature_symbols}
-    per_point = [
+    per_point = (
         bool(features & {s.name for s in expression.free_symbols})
         for expression in table.expressions
-    ]
-    components = (
-        _compile_component(qubits, [s for s in steps if s.qubits[0] in qubits], per_point)
-        for qubits in _connected(feature_map.n_qubits, steps)
     )
-    return CompiledCircuit(feature_map, tuple(components))
+    return CompiledCircuit(feature_map, tuple(steps), tuple(per_point))
 
 
-def _connected(n_qubits: int, steps: Iterable[Primitive]) -> list[tuple[int, ...]]:
-    """Return the qubits of each connected part, in order of the first."""
-    part = {q: {q} for q in range(n_qubits)}
-    for step in steps:
-        first, *rest = step.qubits
-        for qubit in rest:
-            if part[qubit] is not part[first]:
-                part[first] |= part[qubit]
-                for member in part[qubit]:
-                    part[member] = part[first]
-    return sorted({tuple(sorted(members)) for members in part.values()})
+def _joined(parts: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Join neighbours among small parts."""
+    joined: list[tuple[int, ...]] = []
+    for part in parts:
+        if joined and len(joined[-1]) + len(part) <= _JOINED_QUBITS:
+            joined[-1] = tuple(sorted(joined[-1] + part))
+        else:
+            joined.append(part)
+    return joined
 
 
 def _compile_component(
-    qubits: tuple[int, ...], steps: Iterable[Primitive], per_point: Sequence[bool]
+    qubits: tuple[int, ...],
+    steps: Iterable[Primitive],
+    per_point: Sequence[bool],
+    *,
+    ends_shared: bool,
 ) -> Component:
     if len(qubits) > MAX_CONNECTED_QUBITS:
         raise MemoryError(
             f"expected at most {MAX_CONNECTED_QUBITS} qubits in each connected part of a circuit, "
-            f"got {len(qubits)}: no memory holds a state of 2^{len(qubits)} amplitudes"
+            f"got {len(qubits)}: no memory holds a state of 2^{len(qubits)} amplitudes; take "
+            'evaluator=MPSEvaluator() or evaluator="auto", or a projected kernel, which simulates '
+            "the light cones of its observables only"
         )
     places = {qubit: place for place, qubit in enumerate(qubits)}
     layering = Layering(len(qubits))
     for step in steps:
         layering.add(renumbered(step, places))
     slots = Slots(per_point.__getitem__)
-    prefix, main, overlap = _split(layering.layers, slots)
-
-    def program(layers: Sequence[Layer]) -> Program:
-        return ProgramWriter(len(qubits), slots).write(layers)
-
-    programs = program(prefix), program(main), program(overlap)
+    prefix, main = _split(layering.layers, slots)
+    if not ends_shared:
+        main = _without_shared_end(main, slots)
+    first = ProgramWriter(len(qubits), slots).write(prefix)
+    rest = ProgramWriter(len(qubits), slots).write(main)
+    # All slots are numbered by now.
     angle_map = AngleMap.of(slots.angles, len(per_point))
-    return Component(qubits, angle_map, tuple(slots.tables), *programs, layering.frame)
+    return Component(qubits, angle_map, tuple(slots.tables), first, rest, layering.frame)
 
 
-def _split(layers: list[Layer], slots: Slots) -> tuple[list[Layer], list[Layer], list[Layer]]:
-    """Return the layers that all points share at the start, the rest, and the rest for overlaps.
-
-    What all points share at the end is a unitary on both sides of an overlap: it cancels.
-    """
+def _split(layers: list[Layer], slots: Slots) -> tuple[list[Layer], list[Layer]]:
+    """Return the layers that all points share at the start, and the rest."""
     first = next((k for k, layer in enumerate(layers) if not slots.is_shared_layer(layer)), None)
     if first is None:
-        return layers, [], []
+        return layers, []
     turns, phases = replace(layers[first], phases={}), Layer(phases=layers[first].phases)
     if slots.is_shared_layer(turns):
         layers = [*layers[:first], turns, phases, *layers[first + 1 :]]
         first += 1
-    overlap = layers[first:]
-    while slots.is_shared_layer(overlap[-1]):
-        overlap.pop()
-    own = {m: a for m, a in overlap[-1].phases.items() if not slots.is_shared(a)}
-    overlap[-1] = replace(overlap[-1], phases=own)
-    return layers[:first], layers[first:], overlap
+    return layers[:first], layers[first:]
+
+
+def _without_shared_end(layers: list[Layer], slots: Slots) -> list[Layer]:
+    """Return the layers without what all points share at the end.
+
+    It is a unitary on both sides of an overlap: it cancels.
+    """
+    layers = list(layers)
+    while layers and slots.is_shared_layer(layers[-1]):
+        layers.pop()
+    if layers:
+        own = {m: a for m, a in layers[-1].phases.items() if not slots.is_shared(a)}
+        layers[-1] = replace(layers[-1], phases=own)
+    return layers

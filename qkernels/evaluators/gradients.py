@@ -113,7 +113,7 @@ def fidelities_jacobian(a: PreparedStates, wrt: Sequence[Direction]) -> np.ndarr
     ones = np.ones((len(a), len(a)))
     pairs = [(part, part) for part in a.parts]
     for k, others in _part_cotangents(pairs, ones, symmetric=True):
-        component = compiled.components[k]
+        component = compiled.overlap_components[k]
         re, im = a.parts[k]
         simulation = Simulation(component, angles, re.dtype)
         states = re + 1j * im
@@ -157,12 +157,12 @@ class _Side:
 
     def add(self, k: int, cotangent: Planes) -> None:
         """Add what comes through part k."""
-        component = self._compiled.components[k]
+        component = self._compiled.overlap_components[k]
         # The loops read whole blocks; a slice of the points may have gaps or run backwards.
         re, im = map(np.ascontiguousarray, self._states.parts[k])
         simulation = Simulation(component, self._angles, re.dtype)
-        slots = simulation.pull_back(component.overlap, (re, im), cotangent)
-        self._gradient += component.slots.pull_back(slots)
+        slots = simulation.pull_back(component.main, (re, im), cotangent)
+        component.slots.add_pull_back(self._gradient, slots)
 
     def finish(self) -> Gradient:
         """Return the gradient with respect to inputs and parameters."""

@@ -1,18 +1,24 @@
-"""Pauli strings on a compiled circuit: a product of words, one in each unconnected part."""
+"""Pauli strings on a compiled circuit: products of words, each on the register of a light cone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import cirq
 import numpy as np
 
 from qkernels.compilation import CompiledCircuit, Component
+from qkernels.compilation.circuit import MAX_CONNECTED_QUBITS
+from qkernels.compilation.light_cones import Cone, Word, registers
 from qkernels.evaluators.simulation import Simulation
 
-Word: TypeAlias = tuple[tuple[int, str], ...]
+# What helps where a light cone is too wide.
+NARROWER = (
+    "take observables on fewer qubits, a map of fewer layers, or evaluator=MPSEvaluator() or "
+    'evaluator="auto"'
+)
 
 
 class Words(NamedTuple):
@@ -74,7 +80,7 @@ def estimated_words(
 
 
 class Factor(NamedTuple):
-    """What one unconnected part contributes to some observables: words on its own qubits.
+    """What one register contributes to some observables: words on its qubits.
 
     Attributes
     ----------
@@ -82,7 +88,7 @@ class Factor(NamedTuple):
     rows, scales : ndarray of shape (n_words, 4), ndarray of shape (n_words,)
         The distinct words, as the loops take them.
     observables : ndarray of shape (n_touched,)
-        The observables that have a word here.
+        The observables that have a word here, each once.
     columns : ndarray of shape (n_touched,)
         The place in `rows` of each one's word.
     """
@@ -94,18 +100,46 @@ class Factor(NamedTuple):
     columns: np.ndarray
 
 
-def factors(compiled: CompiledCircuit, words: Words) -> Iterator[Factor]:
-    """Yield the factors of Pauli words, for each unconnected part that some word touches."""
-    for component in compiled.components:
-        parts = [_part(component, dict(letters)) for letters in words.letters]
-        if not (distinct := sorted({part for part in parts if part})):
-            continue
-        rows, scales = zip(*(component.word(dict(part)) for part in distinct), strict=True)
-        place = {part: k for k, part in enumerate(distinct)}
-        touched = [(j, place[part]) for j, part in enumerate(parts) if part]
-        yield Factor(
-            component, np.array(rows, dtype=np.int64), np.array(scales), *np.array(touched).T
+@lru_cache(maxsize=128)
+def factors(compiled: CompiledCircuit, words: Words) -> tuple[Factor, ...]:
+    """Return the factors of Pauli words: registers of the light cones of their parts.
+
+    Raises
+    ------
+    MemoryError
+        If a light cone is so wide that no memory could hold its state.
+    """
+    parts = [compiled.cones.parts(word) for word in words.letters]
+    cones = {cone for found in parts for cone, _ in found}
+    _require_narrow(cones)
+    hosts = registers(cones)
+    host = {cone: next(h for h in hosts if h.contains(cone)) for cone in cones}
+    held: dict[Cone, dict[int, Word]] = {h: {} for h in hosts}
+    for j, found in enumerate(parts):
+        for cone, word in found:
+            here = held[host[cone]]
+            here[j] = tuple(sorted(here.get(j, ()) + word))
+    return tuple(_factor(compiled.cone_component(h), words) for h, words in held.items())
+
+
+def _require_narrow(cones: Iterable[Cone]) -> None:
+    widest = max((cone.n_qubits for cone in cones), default=0)
+    if widest > MAX_CONNECTED_QUBITS:
+        raise MemoryError(
+            f"expected observables that depend on at most {MAX_CONNECTED_QUBITS} connected qubits, "
+            f"got one whose light cone holds {widest}: {NARROWER}"
         )
+
+
+def _factor(component: Component, words: Mapping[int, Word]) -> Factor:
+    """Return a register's factor, given its words by observable."""
+    places = {qubit: place for place, qubit in enumerate(component.qubits)}
+    distinct = {word: k for k, word in enumerate(sorted(set(words.values())))}
+    found = (component.word({places[q]: letter for q, letter in word}) for word in distinct)
+    rows, scales = zip(*found, strict=True)
+    columns = np.array([distinct[word] for word in words.values()])
+    observables = np.array(list(words))
+    return Factor(component, np.array(rows, np.int64), np.array(scales), observables, columns)
 
 
 def measure(
@@ -152,27 +186,45 @@ def pull_back_measurement(
     -------
     ndarray of shape (n_points, n_angles)
     """
-    parts = list(factors(compiled, words))
+    parts = factors(compiled, words)
     simulations = [Simulation(part.component, angles, dtype) for part in parts]
-
-    @cache
-    def measured(k: int) -> np.ndarray:
-        return simulations[k].expectations(parts[k].rows, parts[k].scales)
-
     gradient = np.zeros_like(angles)
-    for k, part in enumerate(parts):
-        scaled = (cotangent * np.array(words.coefficients))[:, part.observables]
-        for other in range(len(parts)):
-            both, here, there = np.intersect1d(
-                part.observables, parts[other].observables, return_indices=True
-            )
-            if other != k and len(both):
-                scaled[:, here] *= measured(other)[:, parts[other].columns[there]]
+    for part, simulation, others in zip(
+        parts, simulations, _others(parts, simulations, words, len(angles)), strict=True
+    ):
         weights = np.zeros((len(angles), len(part.rows)))
-        np.add.at(weights.T, part.columns, scaled.T)
-        slots = simulations[k].pull_back_expectations(weights, part.rows, part.scales)
-        gradient += part.component.slots.pull_back(slots)
+        np.add.at(weights.T, part.columns, (cotangent[:, part.observables] * others).T)
+        slots = simulation.pull_back_expectations(weights, part.rows, part.scales)
+        part.component.slots.add_pull_back(gradient, slots)
     return gradient
+
+
+def _others(
+    parts: Sequence[Factor], simulations: Sequence[Simulation], words: Words, n_points: int
+) -> list[np.ndarray]:
+    """Return what multiplies each factor's values, (n_points, n_touched): all other factors.
+
+    Nothing is divided by a value, which may be 0: it is the product of those before each one times
+    the product of those behind it.
+    """
+    count = np.zeros(len(words.letters))
+    for part in parts:
+        count[part.observables] += 1
+    own = [
+        simulation.expectations(part.rows, part.scales)[:, part.columns]
+        if np.any(count[part.observables] > 1)
+        else 1.0
+        for part, simulation in zip(parts, simulations, strict=True)
+    ]
+    before, after = np.tile(words.coefficients, (n_points, 1)), np.ones((n_points, len(count)))
+    others = []
+    for part, values in zip(parts, own, strict=True):
+        others.append(before[:, part.observables])
+        before[:, part.observables] *= values
+    for k in range(len(parts) - 1, -1, -1):
+        others[k] *= after[:, parts[k].observables]
+        after[:, parts[k].observables] *= own[k]
+    return others
 
 
 def measurement_rates(
@@ -224,10 +276,3 @@ def _letters(qubits: Sequence[cirq.Qid], observable: cirq.PauliString) -> Word:
             f"got {observable} on {list(map(str, unknown))}"
         )
     return tuple(sorted((places[qubit], str(pauli)) for qubit, pauli in observable.items()))
-
-
-def _part(component: Component, letters: dict[int, str]) -> Word:
-    """Return the part of a word on one component's qubits, by their place in it."""
-    return tuple(
-        (place, letters[qubit]) for place, qubit in enumerate(component.qubits) if qubit in letters
-    )

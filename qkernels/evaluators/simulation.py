@@ -164,7 +164,7 @@ class Simulation:
         return gradient
 
     def tangents(self, rates: np.ndarray) -> tuple[Planes, Planes]:
-        """Return the `overlap` states, and how fast they change, given the rates of the slots.
+        """Return the states after `main`, and how fast they change, given the rates of the slots.
 
         Parameters
         ----------
@@ -174,7 +174,7 @@ class Simulation:
         states, changes = (
             (np.empty(shape, self._dtype), np.empty(shape, self._dtype)) for _ in range(2)
         )
-        initial, program = self._initial_and_tangent(rates), self._component.overlap
+        initial, program = self._initial_and_tangent(rates), self._component.main
 
         def run(blocks: np.ndarray, room: np.ndarray) -> None:
             where = self._slots, rates, blocks, room

@@ -9,7 +9,7 @@ from typing import Any
 import cirq
 import numpy as np
 
-from qkernels.compilation import CompiledCircuit, compile_feature_map
+from qkernels.compilation import CompiledCircuit, Component, compile_feature_map
 from qkernels.evaluators.arguments import (
     checked_cotangent,
     checked_parameters,
@@ -26,7 +26,7 @@ from qkernels.evaluators.gradients import (
     pull_back_expectations,
     pull_back_fidelities,
 )
-from qkernels.evaluators.observables import measure, read_words
+from qkernels.evaluators.observables import NARROWER, Words, factors, measure, read_words
 from qkernels.evaluators.probabilities import OutputProbabilities
 from qkernels.evaluators.shot_noise import ShotNoise
 from qkernels.evaluators.simulation import COTANGENTS, STATES, TANGENTS, Simulation, room_size
@@ -158,9 +158,10 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
         """
         inputs, values = checked_points(inputs), checked_parameters(parameters)
         compiled = compile_feature_map(feature_map)
-        size = sum(2**component.n_qubits for component in compiled.components)
+        components = compiled.overlap_components
+        size = sum(2**component.n_qubits for component in components)
         self._require_memory(
-            compiled,
+            components,
             len(inputs) * size * 2 * self._dtype.itemsize,
             f"to keep the states of {len(inputs)} points on {feature_map.n_qubits} qubits",
             "take fewer points at a time, precision='single', or fewer qubits; a projected kernel "
@@ -170,8 +171,8 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
         def states(points: np.ndarray) -> Arrays:
             angles = compiled.angles(points, values)
             parts = (
-                Simulation(component, angles, self._dtype).states(component.overlap)
-                for component in compiled.components
+                Simulation(component, angles, self._dtype).states(component.main)
+                for component in components
             )
             return tuple(plane for part in parts for plane in part)
 
@@ -200,7 +201,7 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
         inputs = checked_points(inputs)
         compiled = compile_feature_map(feature_map)
         self._require_memory(
-            compiled,
+            compiled.components,
             len(inputs) * 2**feature_map.n_qubits * 6 * self._dtype.itemsize,
             f"to return the states of {len(inputs)} points on {feature_map.n_qubits} qubits",
             "take fewer points at a time, or fewer qubits",
@@ -331,15 +332,17 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
         ValueError
             If the circuit cannot be compiled, an angle is not a finite number, an observable is
             on another qubit or is not Hermitian, or there are no points.
+        MemoryError
+            If the light cone of an observable is too wide to be simulated.
         """
         inputs, values = checked_points(inputs), checked_parameters(parameters)
         compiled = compile_feature_map(feature_map)
         words = read_words(feature_map.qubits, observables)
         self._require_memory(
-            compiled,
+            components := _registers(compiled, words),
             8 * len(inputs) * len(words.letters),
-            f"to simulate {feature_map.n_qubits} qubits",
-            "take a map with fewer qubits, or with unconnected parts",
+            f"to simulate {_widest(components)}",
+            NARROWER,
         )
 
         def expectations(points: np.ndarray) -> Arrays:
@@ -383,10 +386,10 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
         words = read_words(feature_map.qubits, observables)
         cotangent = checked_cotangent(cotangent, (len(inputs), len(words.letters)))
         self._require_memory(
-            compiled,
+            components := _registers(compiled, words),
             8 * len(inputs) * len(words.letters),
-            f"for a gradient through {feature_map.n_qubits} qubits",
-            "take a map with fewer qubits, or with unconnected parts",
+            f"for a gradient through {_widest(components)}",
+            NARROWER,
             planes=COTANGENTS,
         )
         return pull_back_expectations(compiled, inputs, values, words, cotangent, self._dtype)
@@ -449,17 +452,17 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
         compiled = compile_feature_map(feature_map)
         words = read_words(feature_map.qubits, observables)
         self._require_memory(
-            compiled,
+            components := _registers(compiled, words),
             8 * len(inputs) * len(words.letters) * (1 + len(wrt)),
-            f"for a gradient through {feature_map.n_qubits} qubits",
-            "free fewer hyperparameters, or take a map with fewer qubits",
+            f"for a gradient through {_widest(components)}",
+            f"free fewer hyperparameters, or {NARROWER}",
             planes=TANGENTS,
         )
         return expectations_jacobian(compiled, inputs, values, words, wrt, self._dtype)
 
     def _require_memory(
         self,
-        compiled: CompiledCircuit,
+        components: Sequence[Component],
         n_bytes: int,
         what: str,
         advice: str,
@@ -467,13 +470,21 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
         planes: int = STATES,
     ) -> None:
         """Refuse to keep so many bytes, beside the room of one worker, if there are too few."""
-        parts = compiled.components
-        room = max(room_size(c, c.main, self._dtype, planes) for c in parts)
-        require_memory(n_bytes + room, what, advice)
+        rooms = (room_size(c, c.main, self._dtype, planes) for c in components)
+        require_memory(n_bytes + max(rooms, default=0), what, advice)
 
 
 class ShotNoiseEvaluator(ShotNoise, StatevectorEvaluator):  # type: ignore[misc]
     """What `StatevectorEvaluator` with repetitions makes: its states, and draws from them."""
+
+
+def _registers(compiled: CompiledCircuit, words: Words) -> list[Component]:
+    return [factor.component for factor in factors(compiled, words)]
+
+
+def _widest(components: Sequence[Component]) -> str:
+    n_qubits = max((component.n_qubits for component in components), default=0)
+    return f"{n_qubits} qubits, the most that an observable depends on"
 
 
 def _key(values: np.ndarray | None) -> bytes | None:

@@ -23,6 +23,11 @@ def only_component(circuit):
     return component
 
 
+def only_overlap_component(circuit):
+    (component,) = compile_feature_map(circuit).overlap_components
+    return component
+
+
 def passes(program):
     """Return how often each instruction occurs; rotations are counted as layers, not as passes."""
     names = [NAMES[opcode] for opcode in program.instructions[:, 0]]
@@ -57,7 +62,8 @@ def test_walls_of_rx_share_their_quarter_turns(n_walls):
     assert passes(component.prefix) == {"shared": 1}
     assert passes(component.main) == {"rotate": n_walls, "shared": n_walls}
     between = {"shared": n_walls - 1} if n_walls > 1 else {}
-    assert passes(component.overlap) == {"rotate": n_walls, **between}
+    for component in compile_feature_map(circuit).overlap_components:
+        assert passes(component.main) == {"rotate": n_walls, **between}
     assert_agrees(circuit)
 
 
@@ -175,9 +181,9 @@ def test_what_all_points_share_at_the_start_is_run_once():
 def test_what_all_points_share_at_the_end_is_in_no_fidelity():
     shared = [ring(), wall(cirq.ry, t), ring(), wall(cirq.rx, t)]
     circuit = feature_map(wall(cirq.ry, x), shared)
-    component = only_component(circuit)
-    assert len(component.main.rotations) == 18
-    assert len(component.overlap.rotations) == 6
+    assert len(only_component(circuit).main.rotations) == 18
+    overlap = compile_feature_map(circuit).overlap_components
+    assert [len(component.main.rotations) for component in overlap] == [4, 2]
     assert_agrees(circuit, words=["ZXYIII"])
 
 
@@ -185,14 +191,14 @@ def test_a_map_without_data_is_all_prefix():
     circuit = FeatureMap(cirq.Circuit(wall(cirq.ry, [0.1 * i for i in range(6)]), ring()), [])
     component = only_component(circuit)
     assert passes(component.prefix)["rotate"] == 1
-    assert passes(component.main) == passes(component.overlap) == {}
+    assert passes(component.main) == passes(only_overlap_component(circuit).main) == {}
     assert_agrees(circuit, words=["ZXYIII"])
 
 
 def test_parameters_alone_are_all_prefix():
     circuit = feature_map(wall(cirq.ry, t), ring(), wall(cirq.rz, t), wall(cirq.rx, t))
     component = only_component(circuit)
-    assert passes(component.main) == passes(component.overlap) == {}
+    assert passes(component.main) == passes(only_overlap_component(circuit).main) == {}
     assert_agrees(circuit, words=["ZXYIII"])
 
 
@@ -220,9 +226,9 @@ def test_equal_maps_compile_to_equal_programs():
     one, other = (FeatureMap(circuit, x[:4]) for circuit in circuits)
     assert one == other
     compiled = [compile_feature_map.__wrapped__(feature_map) for feature_map in (one, other)]
-    for a, b in zip(*(c.components for c in compiled), strict=True):
+    for a, b in zip(*((*c.components, *c.overlap_components) for c in compiled), strict=True):
         assert a.frame == b.frame
-        for first, second in zip((*a.main, *a.overlap), (*b.main, *b.overlap), strict=True):
+        for first, second in zip(a.main, b.main, strict=True):
             np.testing.assert_array_equal(first, second)
 
 

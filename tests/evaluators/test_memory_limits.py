@@ -10,6 +10,15 @@ from tests.evaluators.maps import PARAMETERS, entangled, points, product
 
 evaluator = StatevectorEvaluator(cache_size=0)
 single = StatevectorEvaluator(precision="single", cache_size=0)
+NARROWER = (
+    r"take observables on fewer qubits, a map of fewer layers, or evaluator=MPSEvaluator\(\) or "
+    'evaluator="auto"'
+)
+
+
+def everywhere(n_qubits):
+    """Return an observable whose light cone is a whole register of the entangled map."""
+    return [cirq.PauliString(cirq.Z.on_each(*cirq.LineQubit.range(n_qubits)))]
 
 
 @pytest.fixture
@@ -69,16 +78,40 @@ def test_a_simulation_that_does_not_fit(free):
     free(10**6)
     with pytest.raises(
         MemoryError,
-        match=r"^expected \d\.\d\d GB of free memory to simulate 24 qubits, got 1 MB: "
-        "take a map with fewer qubits, or with unconnected parts$",
+        match=r"^expected \d\.\d\d GB of free memory to simulate 24 qubits, the most that an "
+        f"observable depends on, got 1 MB: {NARROWER}$",
     ):
-        evaluator.expectations(entangled(24), points(1), PARAMETERS, observables=[])
+        evaluator.expectations(entangled(24), points(1), PARAMETERS, observables=everywhere(24))
+
+
+def test_light_cones_take_little(free):
+    free(10**6)
+    ends = [cirq.X(cirq.LineQubit(0)) * cirq.Z(cirq.LineQubit(99))]
+    with pytest.raises(AssertionError, match="work was begun"):
+        evaluator.expectations(entangled(100), points(10), PARAMETERS, observables=ends)
+
+
+@pytest.mark.parametrize("method", ["expectations", "expectations_vjp", "expectations_jacobian"])
+def test_light_cones_that_no_memory_holds(free, method):
+    last = {
+        "expectations": {},
+        "expectations_vjp": {"cotangent": np.ones((1, 2))},
+        "expectations_jacobian": {"wrt": []},
+    }
+    observables = [*everywhere(70), *everywhere(65)]
+    arguments = {"observables": observables, **last[method]}
+    with pytest.raises(
+        MemoryError,
+        match="^expected observables that depend on at most 60 connected qubits, got one whose "
+        f"light cone holds 70: {NARROWER}$",
+    ):
+        getattr(evaluator, method)(entangled(70), points(1), PARAMETERS, **arguments)
 
 
 def test_expectation_values_that_do_not_fit(free):
     free(10**6)
     wanted = [cirq.PauliString(cirq.Z(cirq.LineQubit(0)))] * 200
-    with pytest.raises(MemoryError, match=r"^expected 1\.6\d* MB of free memory to simulate 2 qub"):
+    with pytest.raises(MemoryError, match=r"^expected 1\.6\d* MB of free memory to simulate 1 qub"):
         evaluator.expectations(product(2), points(1000, 2), observables=wanted)
 
 
@@ -118,22 +151,19 @@ def test_gradients_that_do_not_fit(free):
 
 def test_gradients_through_a_register_that_does_not_fit(free):
     free(10**6)
-    where, direction = (entangled(24), points(1), PARAMETERS, []), Direction(points(1), PARAMETERS)
-    with pytest.raises(
-        MemoryError,
-        match=r"^expected \d\.\d\d GB of free memory for a gradient through 24 qubits, got 1 MB: "
-        "take a map with fewer qubits, or with unconnected parts$",
-    ):
-        evaluator.expectations_vjp(*where, np.empty((1, 0)))
-    with pytest.raises(
-        MemoryError,
-        match=r"^expected \d\.\d\d GB of free memory for a gradient through 24 qubits, got 1 MB: "
-        "free fewer hyperparameters, or take a map with fewer qubits$",
-    ):
+    where = entangled(24), points(1), PARAMETERS, everywhere(24)
+    direction = Direction(points(1), PARAMETERS)
+    what = (
+        r"^expected \d\.\d\d GB of free memory for a gradient through 24 qubits, the most that an "
+        "observable depends on, got 1 MB: "
+    )
+    with pytest.raises(MemoryError, match=f"{what}{NARROWER}$"):
+        evaluator.expectations_vjp(*where, np.ones((1, 1)))
+    with pytest.raises(MemoryError, match=f"{what}free fewer hyperparameters, or {NARROWER}$"):
         evaluator.expectations_jacobian(*where, [direction])
 
 
-@pytest.mark.parametrize("method", ["embed", "expectations", "statevectors"])
+@pytest.mark.parametrize("method", ["embed", "statevectors"])
 @pytest.mark.parametrize(
     ("n_qubits", "message"),
     [
@@ -142,14 +172,15 @@ def test_gradients_through_a_register_that_does_not_fit(free):
         (
             61,
             "^expected at most 60 qubits in each connected part of a circuit, got 61: no memory "
-            r"holds a state of 2\^61 amplitudes$",
+            r"holds a state of 2\^61 amplitudes; take evaluator=MPSEvaluator\(\) or "
+            'evaluator="auto", or a projected kernel, which simulates the light cones of its '
+            "observables only$",
         ),
     ],
 )
 def test_registers_that_no_memory_holds(method, n_qubits, message):
-    arguments = {"observables": []} if method == "expectations" else {}
     with pytest.raises(MemoryError, match=message):
-        getattr(evaluator, method)(entangled(n_qubits), points(1), PARAMETERS, **arguments)
+        getattr(evaluator, method)(entangled(n_qubits), points(1), PARAMETERS)
 
 
 def test_any_number_of_unconnected_qubits_fits():
