@@ -29,7 +29,7 @@ class Run(NamedTuple):
     weights: np.ndarray
 
 
-def run(chain, slots, truncation=0.0, max_bond=None) -> Run:
+def run(chain, slots, truncation=0.0, max_bond=None, n_truncated=None) -> Run:
     """Return the state of one point, and the weight that each group of truncations dropped.
 
     The state is not normalised again: its squared norm is 1 less all weights.
@@ -43,7 +43,11 @@ def run(chain, slots, truncation=0.0, max_bond=None) -> Run:
         at most this share of the sum of all.
     max_bond : int, optional
         How many singular values are kept at most.
+    n_truncated : int, optional
+        Only so many groups truncate, the first ones.
     """
+    if n_truncated is None:
+        n_truncated = chain.n_groups
     tensors = [np.array([1, 0], dtype=complex).reshape(1, 2, 1) for _ in chain.qubits]
     weights = np.zeros(chain.n_groups)
     for opcode, place, last in chain.program.instructions:
@@ -51,8 +55,10 @@ def run(chain, slots, truncation=0.0, max_bond=None) -> Run:
             for row in chain.program.factors[place:last]:
                 tensors[row[0]] = apply(factor(chain.program, row, slots), tensors[row[0]])
         else:
-            weight = factorise(tensors, opcode, place, last < 0, truncation, max_bond)
-            weights[last] += weight
+            exact = not 0 <= last < n_truncated
+            weight = factorise(tensors, opcode, place, exact, truncation, max_bond)
+            if not exact:
+                weights[last] += weight
     return Run(tensors, weights)
 
 

@@ -135,12 +135,12 @@ def compile_chain(steps: Iterable[Primitive], qubits: Sequence[int], n_angles: i
     order = chain_order((step.qubits for layer in layers for step in layer), len(qubits))
     sites = {place: site for site, place in enumerate(order)}
     operators = [o for layer in layers for o in joined(renumbered(s, sites) for s in layer)]
-    plan = schedule(operators)
+    instructions, n_groups = schedule(operators)
     writer = _Writer()
-    program = writer.write(plan.instructions)
+    program = writer.write(instructions)
     slots = AngleMap.of([0.5 * angle for angle in writer.angles], n_angles)
     limits = bond_limits(operators, len(qubits))
-    return Chain(tuple(qubits[p] for p in order), slots, program, plan.n_groups, limits)
+    return Chain(tuple(qubits[p] for p in order), slots, program, n_groups, limits)
 
 
 def bond_limits(operators: Iterable[Operator], n_sites: int) -> np.ndarray:

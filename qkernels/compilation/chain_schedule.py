@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from qkernels.compilation.chain_operators import Operator
 
 APPLY, RIGHT, LEFT = range(3)
-EXACT = -1
+EXACT, UNNUMBERED = -1, -2
 # What a truncating factorisation costs, in exact ones.
 TRUNCATION_COST = 3
 
@@ -27,7 +27,12 @@ class Factorisation:
 
     opcode: int
     site: int
-    group: int
+    group: int = EXACT
+
+    @property
+    def bond(self) -> int:
+        """The bond that the centre crosses, named by the site to its right."""
+        return self.site + 1 if self.opcode == RIGHT else self.site
 
 
 Instruction: TypeAlias = Operator | Factorisation
@@ -65,25 +70,30 @@ class Round:
         return min(ends, key=lambda site: after.distance(site) if after else site)
 
 
-def schedule(operators: Sequence[Operator]) -> Schedule:
-    """Return instructions that do what operators do in their order.
+def schedule(operators: Sequence[Operator]) -> tuple[list[Instruction], int]:
+    """Return instructions that do what operators do in their order, and the number of groups.
 
     The first sweep goes to the right or to the left, whichever makes the instructions cheaper.
     """
     plans = [_planned(operators, rightwards) for rightwards in (True, False)]
-    return min(plans, key=lambda plan: (plan.cost, plan.n_groups))
+    return min(plans, key=lambda plan: (_cost(plan[0]), plan[1]))
 
 
-def _planned(operators: Sequence[Operator], rightwards: bool) -> Schedule:
+def _planned(operators: Sequence[Operator], rightwards: bool) -> tuple[list[Instruction], int]:
     queue = _Queue(operators)
-    plan = Schedule()
-    plan.instructions += queue.take_of_one_site()
+    walk = _Walk(queue.take_of_one_site())
     rounds = list(_rounds(queue, rightwards))
-    for this, after in itertools.pairwise([*rounds, None]):
-        assert this is not None
-        plan.apply(this, this.end(after))
-    plan.finish()
-    return plan
+    for this, after in itertools.zip_longest(rounds, rounds[1:]):
+        walk.apply(this, this.end(after))
+    walk.finish()
+    groups = _Groups()
+    return [groups.numbered(instruction) for instruction in walk.instructions], groups.number + 1
+
+
+def _cost(instructions: Sequence[Instruction]) -> int:
+    """Return the cost of all factorisations, in exact ones."""
+    groups = [i.group for i in instructions if isinstance(i, Factorisation)]
+    return sum(1 if group == EXACT else TRUNCATION_COST for group in groups)
 
 
 def _rounds(queue: _Queue, rightwards: bool) -> Iterator[Round]:
@@ -179,32 +189,26 @@ class _Queue:
         (self._of_one if operator.first == operator.last else self._of_several).append(number)
 
 
-class Schedule:
-    """Instructions for rounds, one after another.
+class _Walk:
+    """Instructions, and where the centre of orthogonality is after them.
 
-    Bonds are named by the site to their right.
+    Truncations are not numbered yet.
+
+    Parameters
+    ----------
+    start : list of Operator
+        On one site each.
 
     Attributes
     ----------
     instructions : list of Operator or Factorisation
-    cost : int
-        Of all factorisations, in exact ones.
     """
 
-    def __init__(self) -> None:
-        self.instructions: list[Instruction] = []
-        self.cost = 0
-        self._groups = _Groups()
+    def __init__(self, start: Sequence[Operator]) -> None:
+        self.instructions: list[Instruction] = list(start)
         # None while all bonds are 1, and so every site is a centre of orthogonality.
         self._centre: int | None = None
         self._widened: set[int] = set()
-        # Those of which the last factorisation was not a truncating one to the left.
-        self._unfinished: set[int] = set()
-
-    @property
-    def n_groups(self) -> int:
-        """How many groups of truncations there are."""
-        return self._groups.number + 1
 
     def apply(self, this: Round, end: int) -> None:
         """Append a round that leaves the centre at one end of its sites."""
@@ -215,43 +219,34 @@ class Schedule:
         for operator in this.operators:
             self.instructions.append(operator)
             if operator.first < operator.last:
-                self._widen(range(first + 1, last + 1))
+                self._widened.update(range(first + 1, last + 1))
                 self._centre = end
                 self._move(far)
-        self._move(end, truncating=True)
+        self._move(end, UNNUMBERED)
 
     def finish(self) -> None:
-        """Bring the centre to site 0, so that each bond was truncated last by a move to the left.
+        """Bring the centre to site 0, and let each bond's last factorisation truncate it.
 
-        Such a move gives every point the bond that it needs by itself.
+        That is a move to the left everywhere, and leaves each point the bond that it needs.
         """
-        if self._centre is not None:
-            self._move(max({self._centre} | self._unfinished))
-            self._move(0, truncating=True)
+        if self._centre is None:
+            return
+        self._move(0)
+        places = enumerate(self.instructions)
+        last = {i.bond: (place, i) for place, i in places if isinstance(i, Factorisation)}
+        for bond in self._widened:
+            place, factorisation = last[bond]
+            self.instructions[place] = replace(factorisation, group=UNNUMBERED)
 
-    def _widen(self, bonds: range) -> None:
-        self._widened.update(bonds)
-        self._unfinished.update(bonds)
-        self._groups.disturb(bonds)
-
-    def _move(self, site: int, truncating: bool = False) -> None:
-        """Bring the centre to a site; bonds that were never widened need no truncation."""
+    def _move(self, site: int, group: int = EXACT) -> None:
+        """Bring the centre to a site."""
         assert self._centre is not None
-        while self._centre != site:
-            opcode, step = (RIGHT, 1) if self._centre < site else (LEFT, -1)
-            bond = max(self._centre, self._centre + step)
-            self._factorise(opcode, bond, truncating and bond in self._widened)
-            self._centre += step
-
-    def _factorise(self, opcode: int, bond: int, truncating: bool) -> None:
-        group = self._groups.of(bond) if truncating else EXACT
-        site = bond - 1 if opcode == RIGHT else bond
-        self.instructions.append(Factorisation(opcode, site, group))
-        self.cost += TRUNCATION_COST if truncating else 1
-        if truncating and opcode == LEFT:
-            self._unfinished.discard(bond)
-        elif bond in self._widened:
-            self._unfinished.add(bond)
+        while self._centre < site:
+            self.instructions.append(Factorisation(RIGHT, self._centre, group))
+            self._centre += 1
+        while self._centre > site:
+            self.instructions.append(Factorisation(LEFT, self._centre, group))
+            self._centre -= 1
 
 
 class _Groups:
@@ -269,16 +264,20 @@ class _Groups:
         self.number = -1
         self._bonds: list[int] = []
 
-    def of(self, bond: int) -> int:
-        """Return the group of a new truncation."""
+    def numbered(self, instruction: Instruction) -> Instruction:
+        """Return an instruction, a truncating one with its group."""
+        if isinstance(instruction, Operator):
+            crossed = range(instruction.first + 1, instruction.last + 1)
+            if any(bond in crossed for bond in self._bonds):
+                self._bonds = []
+        elif instruction.group != EXACT:
+            return replace(instruction, group=self._group(instruction.bond))
+        return instruction
+
+    def _group(self, bond: int) -> int:
         bonds = [*self._bonds, bond]
         if not self._bonds or bonds not in (sorted(bonds), sorted(bonds, reverse=True)):
             self.number += 1
             bonds = [bond]
         self._bonds = bonds
         return self.number
-
-    def disturb(self, bonds: range) -> None:
-        """Note that an operator crosses some bonds."""
-        if any(bond in bonds for bond in self._bonds):
-            self._bonds = []
