@@ -103,8 +103,6 @@ class _Layers:
 
     def __init__(self) -> None:
         self._layers: list[_Layer] = []
-        # The qubits whose Z may no longer leave the state as it is.
-        self._turned: set[int] = set()
 
     def __iter__(self) -> Iterator[_Layer]:
         return iter(self._layers)
@@ -112,15 +110,15 @@ class _Layers:
     def add(self, step: Step) -> None:
         """Add a step, or turn an equal rotation further."""
         if isinstance(step, PauliRotation):
-            self._turned.update(qubit for qubit, letter in step.word if letter != "Z")
-            self._add_rotation(replace(step, word=self._felt(step.word)))
+            kept = [(q, letter) for q, letter in step.word if letter != "Z" or self._is_turned(q)]
+            self._add_rotation(replace(step, word=tuple(kept)))
         else:
-            self._turned.update(step.qubits)
             self._place(step)
 
-    def _felt(self, word: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
-        """Return a word without the letters that leave the state as it is."""
-        return tuple((qubit, letter) for qubit, letter in word if qubit in self._turned)
+    def _is_turned(self, qubit: int) -> bool:
+        """Return whether Z on a qubit may no longer leave the state as it is."""
+        steps = (step for layer in self._layers for step in layer.touching([qubit]))
+        return any(isinstance(step, Unitary) or (qubit, "Z") not in step.word for step in steps)
 
     def _add_rotation(self, step: PauliRotation) -> None:
         if not step.word or _is_whole_turn(step.angle):
