@@ -14,7 +14,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from qkernels.evaluators import Evaluator, SampledEvaluator, StatevectorEvaluator
+from qkernels.evaluators import (
+    AutoEvaluator,
+    Evaluator,
+    SampledEvaluator,
+    StatevectorEvaluator,
+)
 from qkernels.kernels.embedding import Embedding
 from qkernels.kernels.validation import FeatureMapLike, as_float64, describe
 from qkernels.memory import require_memory
@@ -44,7 +49,7 @@ class FidelityFeatures(TransformerMixin, BaseEstimator):
         Positive; multiplies the data (for maps with arccos, the angle after it).
     parameters : array-like of shape (n_parameters,), default=None
         Values of the map's trainable symbols, which must be given if there are any.
-    evaluator : StatevectorEvaluator, default=None
+    evaluator : StatevectorEvaluator or "auto", default=None
         What computes the states; None is one exact evaluator shared by the whole process.
 
     Attributes
@@ -79,7 +84,7 @@ class FidelityFeatures(TransformerMixin, BaseEstimator):
         *,
         bandwidth: Any = 1.0,
         parameters: Any = None,
-        evaluator: Evaluator | None = None,
+        evaluator: Evaluator | str | None = None,
     ) -> None:
         self.feature_map = feature_map
         self.bandwidth = bandwidth
@@ -160,12 +165,15 @@ class FidelityFeatures(TransformerMixin, BaseEstimator):
         """Check the arguments against the points, before any work."""
         embedding = Embedding.of(self, X)
         evaluator, feature_map = embedding.evaluator, embedding.feature_map
-        if not isinstance(evaluator, StatevectorEvaluator) or isinstance(
-            evaluator, SampledEvaluator
-        ):
+        if isinstance(evaluator, SampledEvaluator):
             raise TypeError(
                 "evaluator: expected an exact StatevectorEvaluator, as states cannot be estimated "
                 f"from repetitions, got {evaluator!r}; ProjectedFeatures can be"
+            )
+        if not isinstance(evaluator, StatevectorEvaluator | AutoEvaluator):
+            raise TypeError(
+                "evaluator: expected an exact StatevectorEvaluator, which has whole states, got "
+                f"{evaluator!r}; ProjectedFeatures and QuantumNystroem take any evaluator"
             )
         if feature_map.n_qubits > _MOST_QUBITS:
             raise ValueError(
@@ -178,7 +186,7 @@ class FidelityFeatures(TransformerMixin, BaseEstimator):
 
 def _states(embedding: Embedding, X: np.ndarray) -> np.ndarray:
     evaluator = embedding.evaluator
-    assert isinstance(evaluator, StatevectorEvaluator)
+    assert isinstance(evaluator, StatevectorEvaluator | AutoEvaluator)
     return evaluator.statevectors(
         embedding.feature_map, embedding.inputs(X), embedding.parameters
     ).astype(np.complex128, copy=False)

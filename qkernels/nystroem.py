@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from qkernels.evaluators import Prepared
 from qkernels.feature_maps.validation import integer, real
 from qkernels.gram.blocks import PreparedBlocks
-from qkernels.gram.sizes import working_bytes
+from qkernels.gram.sizes import bytes_a_point, sample_points, working_bytes
 from qkernels.kernels.composition import compare, parts, prepare
 from qkernels.kernels.validation import as_float64
 from qkernels.memory import require_memory
@@ -227,7 +227,7 @@ class _Points:
     def __init__(self, kernel: Kernel, X: np.ndarray, n_columns: int, memory: int) -> None:
         self._kernel, self._X = kernel, X
         # A block's states, its kernel values, and what is made of them.
-        a_point = prepare(kernel, X[:1]).nbytes + 3 * 8 * n_columns
+        a_point = bytes_a_point(sample_points(kernel, X)) + 3 * 8 * n_columns
         self._blocks = PreparedBlocks(kernel, X, max(1, memory // (4 * a_point)), memory // 2)
 
     def kernel_rows(self, others: Prepared) -> Iterator[tuple[slice, np.ndarray]]:

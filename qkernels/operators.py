@@ -14,13 +14,18 @@ from scipy.sparse import csr_array, eye_array
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Product, Sum, WhiteKernel
 
-from qkernels.evaluators import Prepared, SampledEvaluator, StatevectorEvaluator
+from qkernels.evaluators import (
+    AutoEvaluator,
+    Prepared,
+    SampledEvaluator,
+    StatevectorEvaluator,
+)
 from qkernels.evaluators.states import PreparedStates
 from qkernels.gram.arguments import Inputs, check_inputs
 from qkernels.gram.blocks import PreparedBlocks
-from qkernels.gram.sizes import tile_edge, working_bytes
+from qkernels.gram.sizes import bytes_a_point, sample_points, tile_edge, working_bytes
 from qkernels.kernels import FidelityKernel
-from qkernels.kernels.composition import compare, parts, prepare
+from qkernels.kernels.composition import compare, parts
 from qkernels.kernels.embedding import resolve_evaluator
 from qkernels.tiles import Grid
 
@@ -123,32 +128,31 @@ def _operator(inputs: Inputs, memory: int) -> LinearOperator:
 
 def _single_operator(inputs: Inputs, memory: int) -> LinearOperator:
     """Return the operator of a kernel that is computed as a whole."""
-    sample = prepare(inputs.kernel, inputs.X[:1])
+    sample = sample_points(inputs.kernel, inputs.X)
+    a_point = bytes_a_point(sample)
     if _is_exact_fidelity(inputs.kernel, sample):
         size = _real_amplitudes(sample).shape[1]
         spare = memory - 8 * size**2
         if spare >= memory // 2:
             # Beside a prepared point are its amplitudes, scaled, and multiplied.
             return _StateOperator(
-                inputs.kernel, *_sides(inputs, sample.nbytes + 24 * size, spare), size // 2
+                inputs.kernel, *_sides(inputs, a_point + 24 * size, spare), size // 2
             )
-    return _TiledOperator(inputs.kernel, *_sides(inputs, sample.nbytes, memory))
+    return _TiledOperator(inputs.kernel, *_sides(inputs, a_point, memory))
 
 
 def _is_exact_fidelity(kernel: Kernel, sample: Prepared) -> bool:
     """Tell whether products of the prepared states are what the kernel compares."""
     return (
         type(kernel) is FidelityKernel
-        and type(resolve_evaluator(kernel.evaluator)) is StatevectorEvaluator
+        and type(resolve_evaluator(kernel.evaluator)) in (StatevectorEvaluator, AutoEvaluator)
         and isinstance(sample, PreparedStates)
     )
 
 
-def _sides(
-    inputs: Inputs, bytes_a_point: int, memory: int
-) -> tuple[PreparedBlocks, PreparedBlocks]:
+def _sides(inputs: Inputs, a_point: int, memory: int) -> tuple[PreparedBlocks, PreparedBlocks]:
     """Return rows and columns, one and the same in the symmetric case."""
-    edge = tile_edge("auto", inputs.shape, bytes_a_point, memory // 2, n_blocks=2)
+    edge = tile_edge("auto", inputs.shape, a_point, memory // 2, n_blocks=2)
     if inputs.Y is None:
         rows = PreparedBlocks(inputs.kernel, inputs.X, edge, memory // 2)
         return rows, rows

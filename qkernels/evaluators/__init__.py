@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from qkernels.evaluators.auto import AutoEvaluator
 from qkernels.evaluators.base import (
     DifferentiableEvaluator,
     Evaluator,
@@ -17,6 +18,7 @@ from qkernels.evaluators.sampler import SamplerEvaluator
 from qkernels.evaluators.statevector import StatevectorEvaluator
 
 __all__ = [
+    "AutoEvaluator",
     "DifferentiableEvaluator",
     "Direction",
     "Evaluator",
@@ -27,6 +29,7 @@ __all__ = [
     "SampledEvaluator",
     "SamplerEvaluator",
     "StatevectorEvaluator",
+    "auto_evaluator",
     "default_evaluator",
 ]
 
@@ -35,3 +38,9 @@ __all__ = [
 def default_evaluator() -> StatevectorEvaluator:
     """Return the exact evaluator that kernels without one share."""
     return StatevectorEvaluator()
+
+
+@functools.cache
+def auto_evaluator() -> AutoEvaluator:
+    """Return the evaluator that "auto" stands for."""
+    return AutoEvaluator()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.gram.arguments import check_inputs
+from qkernels.gram.sizes import bytes_a_point, sample_points
 from qkernels.kernels.composition import compare, prepare
 
 # Points of the piece that is computed, and bytes of what they are prepared to.
@@ -39,7 +40,7 @@ def forecast(kernel: Kernel, X: Any, Y: Any = None) -> Forecast:
     """
     inputs = check_inputs(kernel, X, Y)
     n_rows, n_columns = inputs.shape
-    a_point = prepare(inputs.kernel, inputs.X[:1]).nbytes
+    a_point = bytes_a_point(sample_points(inputs.kernel, inputs.X))
     piece = inputs.X[: max(2, min(_PIECE, _PIECE_BYTES // a_point))]
     start = time.perf_counter()
     points = prepare(inputs.kernel, piece)

@@ -22,7 +22,14 @@ from qkernels.gram.blocks import PreparedBlocks
 from qkernels.gram.files import is_there
 from qkernels.gram.lazy import is_dask_array, lazy_gram_matrix
 from qkernels.gram.pools import Here, Pool, chosen_pool
-from qkernels.gram.sizes import check_dtype, room_for_points, tile_edge, working_bytes
+from qkernels.gram.sizes import (
+    bytes_a_point,
+    check_dtype,
+    room_for_points,
+    sample_points,
+    tile_edge,
+    working_bytes,
+)
 from qkernels.gram.store import GramStore
 from qkernels.gram.work import compare_blocks, forget_prepared
 from qkernels.kernels.composition import compare, prepare, without_caches
@@ -193,7 +200,7 @@ def _filled(
 ) -> np.ndarray:
     """Write all tiles into a matrix."""
     kernel, X, Y = inputs
-    edge = tile_edge(tile_size, inputs.shape, prepare(kernel, X[:1]).nbytes, memory)
+    edge = tile_edge(tile_size, inputs.shape, bytes_a_point(sample_points(kernel, X)), memory)
     grid = Grid(len(X), len(inputs.columns), edge, symmetric=Y is None)
     for (i, j), tile in tqdm(
         _tiles(inputs, grid, room_for_points(edge, memory), pool),
@@ -229,7 +236,7 @@ def _tiles(
 def _rows(inputs: Inputs, memory: int) -> Iterator[np.ndarray]:
     """Yield rows; the columns' points are prepared once if they fit."""
     kernel, X, Y = without_caches(inputs.kernel), inputs.X, inputs.columns
-    a_point = prepare(kernel, X[:1]).nbytes
+    a_point = bytes_a_point(sample_points(kernel, X))
     # A quarter is for rows, one for what it takes to compare them, and two for prepared points.
     quarter = memory // 4
     n_rows = min(len(X), quarter // (8 * len(Y)), quarter // a_point)

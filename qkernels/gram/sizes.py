@@ -1,6 +1,7 @@
 """How large a tile may be, given the memory that work may take.
 
-What lives here: the reading of `working_memory` and `tile_size`, and the estimate behind "auto".
+What lives here: the reading of `working_memory` and `tile_size`, and the estimate behind "auto",
+with the points that it is made from.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from typing import Any
 
 import numpy as np
 from sklearn import get_config
+from sklearn.gaussian_process.kernels import Kernel
 
+from qkernels.evaluators import Prepared
+from qkernels.evaluators.mps_states import PreparedMPS
+from qkernels.kernels.composition import PreparedParts, prepare
 from qkernels.memory import format_size, parse_size
 
 # Edges are odd multiples of this: a tile fills registers of points, and its rows do not all begin
@@ -22,6 +27,8 @@ _FEWEST_ROWS = 8
 _SMALLEST_EDGE = 512
 # A tile, its mirror image, what comparing it takes, and what writing it takes.
 _TILES_AT_ONCE = 6
+# So many points are looked at where they take more or less room.
+_SAMPLE = 8
 # Simulating takes as much as so many points, beside those that it prepares.
 POINTS_SIMULATED = 64
 
@@ -51,6 +58,24 @@ def working_bytes(working_memory: Any) -> int:
     if found <= 0:
         raise ValueError(f"working_memory: expected more than nothing, got {working_memory!r}")
     return found
+
+
+def sample_points(kernel: Kernel, X: np.ndarray) -> Prepared:
+    """Return a point, prepared, that tells the size of all; several where they differ in size."""
+    first = prepare(kernel, X[:1])
+    if not _differs_in_size(first):
+        return first
+    return prepare(kernel, X[np.unique(np.linspace(0, len(X) - 1, _SAMPLE).astype(int))])
+
+
+def bytes_a_point(sample: Prepared) -> int:
+    """Return what a prepared point takes; points prepared together take what the largest does."""
+    return -(-sample.nbytes // len(sample))
+
+
+def _differs_in_size(points: Prepared) -> bool:
+    parts = points.parts if isinstance(points, PreparedParts) else (points,)
+    return any(isinstance(part, PreparedMPS) for part in parts)
 
 
 def tile_edge(

@@ -21,14 +21,16 @@ from qkernels.gram.layout import Layout, Tile
 from qkernels.gram.manifest import Manifest, digest
 from qkernels.gram.pools import Pool, chosen_pool
 from qkernels.gram.sizes import (
+    bytes_a_point,
     check_dtype,
     check_tile_size,
     room_for_points,
+    sample_points,
     tile_edge,
     working_bytes,
 )
 from qkernels.gram.work import forget_prepared, write_tile
-from qkernels.kernels.composition import check_angles, fingerprint, fitted_to, prepare
+from qkernels.kernels.composition import check_angles, fingerprint, fitted_to
 from qkernels.kernels.validation import check_data
 from qkernels.memory import require_memory
 
@@ -122,9 +124,9 @@ class GramStore:
         path = Path(path)
         if not path.resolve().parent.is_dir():
             raise FileNotFoundError(f"expected the folder of {path} to exist")
-        sample = prepare(inputs.kernel, inputs.X[:1])
+        sample = sample_points(inputs.kernel, inputs.X)
         memory = working_bytes(working_memory)
-        edge = tile_edge(tile_size, inputs.shape, sample.nbytes, memory)
+        edge = tile_edge(tile_size, inputs.shape, bytes_a_point(sample), memory)
         manifest = Manifest.of(*inputs, edge, dtype)
         return cls(Layout.create(path, manifest, inputs.X, inputs.Y, sample))
 

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
-from qkernels.evaluators import Direction, Evaluator, Prepared
+from qkernels.evaluators import AutoEvaluator, Direction, Evaluator, Prepared
+from qkernels.feature_maps import FeatureMap
 from qkernels.kernels.embedding import Embedding, check_points, resolve_evaluator
 from qkernels.kernels.gradients import KernelGradient, Vjp, check_cotangent
 from qkernels.kernels.serialization import fingerprint, to_json
@@ -46,8 +47,9 @@ class QuantumKernel(Kernel):
         Values of the map's trainable symbols.
     bandwidth_bounds, parameter_bounds : "fixed", pair, or array-like of pairs
         Where a hyperparameter may go; "fixed" keeps it out of `theta`.
-    evaluator : Evaluator or None
-        What computes; None is one exact evaluator shared by the whole process.
+    evaluator : Evaluator, "auto" or None
+        What computes; None is one exact evaluator shared by the whole process, "auto" chooses
+        between it and matrix product states.
     """
 
     feature_map: FeatureMapLike
@@ -55,7 +57,7 @@ class QuantumKernel(Kernel):
     parameters: Any
     bandwidth_bounds: Any
     parameter_bounds: Any
-    evaluator: Evaluator | None
+    evaluator: Evaluator | str | None
 
     def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
         """Return the kernel matrix k(X, Y), and optionally its gradient.
@@ -89,7 +91,7 @@ class QuantumKernel(Kernel):
         if eval_gradient and Y is not None:
             raise ValueError("a gradient can only be evaluated where Y is None")
         if eval_gradient and self.n_dims:
-            embedding.require_gradients()
+            embedding = embedding.for_gradients()
         prepared = [self._prepare(embedding, P) for P in points]
         K = self.compare(*prepared)
         return (K, self._gradient(embedding, points[0], prepared[0], K)) if eval_gradient else K
@@ -123,8 +125,7 @@ class QuantumKernel(Kernel):
         points = [check_data(X, owner=owner)]
         if Y is not None:
             points.append(check_data(Y, owner=owner, name="Y"))
-        embedding = self._embedding(points)
-        embedding.require_gradients()
+        embedding = self._embedding(points).for_gradients()
         prepared = [self._prepare(embedding, P) for P in points]
         K, pull_back = self._compare_with_gradient(embedding, points, prepared)
 
@@ -329,6 +330,28 @@ class QuantumKernel(Kernel):
 
     def __repr__(self) -> str:
         return show_call(self)
+
+    def report(self) -> Any:
+        """Return what the evaluator says of what it has computed, to be printed.
+
+        Returns
+        -------
+        object
+            With a text as its `str`: of matrix product states bonds, discarded weights and bounds
+            of errors, of "auto" what was chosen and why.
+
+        Examples
+        --------
+        >>> import qkernels as qk
+        >>> kernel = qk.FidelityKernel(qk.feature_maps.zz(2), evaluator="auto")
+        >>> K = kernel([[0.1, 0.2], [0.3, 0.4]])
+        >>> print(kernel.report())
+        fidelities of 2 qubits: state vectors, as the widest unconnected part has 2 qubits
+        """
+        evaluator: Any = resolve_evaluator(self.evaluator)
+        if isinstance(evaluator, AutoEvaluator) and isinstance(self.feature_map, FeatureMap):
+            return evaluator.report(self.feature_map)
+        return evaluator.report() if hasattr(evaluator, "report") else f"no report of {evaluator!r}"
 
     def fingerprint(self) -> str:
         """Return a text that changes whenever the computed numbers could change.

@@ -8,18 +8,20 @@ with the states (comparing them, measuring them) is the business of `fidelity` a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cirq
 import numpy as np
 
 from qkernels.evaluators import (
+    AutoEvaluator,
     DifferentiableEvaluator,
     Direction,
     Evaluator,
     Prepared,
     SampledEvaluator,
+    auto_evaluator,
     default_evaluator,
 )
 from qkernels.feature_maps import FeatureMap
@@ -42,13 +44,23 @@ def check_points(X: Any, Y: Any = None, *, owner: str) -> list[np.ndarray]:
 
 
 def resolve_evaluator(evaluator: Any) -> Evaluator:
-    """Return the evaluator to compute with; None stands for the shared exact one."""
+    """Return the evaluator to compute with.
+
+    None stands for state vectors, "auto" for the evaluator that chooses; both are shared.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
     if evaluator is None:
         return default_evaluator()
+    if isinstance(evaluator, str) and evaluator == "auto":
+        return auto_evaluator()
     if isinstance(evaluator, type) or not isinstance(evaluator, Evaluator):
         raise TypeError(
-            "evaluator must be None (the shared exact evaluator) or an object with the methods "
-            f"of qkernels.evaluators.Evaluator, got {evaluator!r}"
+            "evaluator must be None (the shared exact evaluator), 'auto' or an object with the "
+            f"methods of qkernels.evaluators.Evaluator, got {evaluator!r}"
         )
     return evaluator
 
@@ -90,9 +102,23 @@ class Embedding:
         if not isinstance(self.evaluator, DifferentiableEvaluator):
             raise NotImplementedError(
                 "gradients need an evaluator with the methods of "
-                f"qkernels.evaluators.DifferentiableEvaluator, got {self.evaluator!r}"
+                f"qkernels.evaluators.DifferentiableEvaluator, got {self.evaluator!r}; "
+                "KernelTrainer(optimizer='spsa') needs none"
             )
         return self.evaluator
+
+    def for_gradients(self) -> Embedding:
+        """Return the same with an evaluator whose prepared points can be differentiated.
+
+        Raises
+        ------
+        NotImplementedError
+            If the evaluator gives no gradients.
+        """
+        evaluator = self.require_gradients()
+        if isinstance(evaluator, AutoEvaluator):
+            return replace(self, evaluator=evaluator.for_gradients())
+        return self
 
     def bandwidth_gradient(
         self, points: Sequence[np.ndarray], by_inputs: Sequence[np.ndarray]

@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.gaussian_process import kernels as sklearn_kernels
 
 from qkernels import feature_maps
-from qkernels.evaluators import StatevectorEvaluator
+from qkernels.evaluators import AutoEvaluator, MPSEvaluator, StatevectorEvaluator
 from qkernels.evaluators.statevector import ShotNoiseEvaluator
 from qkernels.feature_maps import FeatureMap
 
@@ -36,7 +36,10 @@ _registry: dict[str, type] = {
         *("RBF", "Matern", "RationalQuadratic", "ExpSineSquared", "DotProduct", "PairwiseKernel"),
         *("ConstantKernel", "WhiteKernel", "Sum", "Product", "Exponentiation"),
     )
-} | {evaluator.__name__: evaluator for evaluator in (StatevectorEvaluator, ShotNoiseEvaluator)}
+} | {
+    evaluator.__name__: evaluator
+    for evaluator in (StatevectorEvaluator, ShotNoiseEvaluator, MPSEvaluator, AutoEvaluator)
+}
 
 Class = TypeVar("Class", bound=type)
 
