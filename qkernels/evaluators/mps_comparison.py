@@ -14,19 +14,17 @@ from qkernels.evaluators.mps_words import WordProgram
 from qkernels.loops import mps_expectations as word_loops
 from qkernels.loops import mps_overlaps
 from qkernels.loops.jit import thread_count
-from qkernels.loops.lanes import lane_count
+from qkernels.loops.lanes import REGISTER_BYTES, lane_count
 
-# A tile's columns: a multiple of the points that a register holds in either precision.
-_TILE_COLUMNS = 16
 # A tile has at most so many rows, and fewer where a pair is much work.
 _TILE_ROWS = 256
 # A loop cannot be interrupted: one call, and one tile, is given about this much work.
-_PRODUCTS_A_CALL = 10**9
-_PRODUCTS_A_TILE = 10**8
+_PRODUCTS_A_CALL = 4 * 10**9
+_PRODUCTS_A_TILE = 2 * 10**9
 # Less work than this is done before another thread has woken up.
-_WORTH_A_THREAD = 5 * 10**6
-# Beside the products: what a site costs.
-_OVERHEAD_A_SITE = 20
+_WORTH_A_THREAD = 2 * 10**7
+# What a site costs beside its products, as so many of these.
+_OVERHEAD_A_SITE = 60
 
 
 class MPSArrays(NamedTuple):
@@ -65,10 +63,10 @@ def mps_gram_matrix(a: MPSArrays, b: MPSArrays, *, symmetric: bool) -> np.ndarra
     dtype = np.result_type(a.re, b.re)
     a, b = _read_only(a, dtype), _read_only(b, dtype)
     products = pair_products(a.bonds, b.bonds)
-    todo = _tiles(*gram.shape, products, symmetric=symmetric)
+    todo = _tiles(*gram.shape, products, lane_count(dtype), symmetric=symmetric)
     total = products * gram.size / (1 + symmetric)
     workers = min(thread_count(), len(todo), 1 + int(total / _WORTH_A_THREAD))
-    rooms = np.empty((workers, *_room_shape(a, b)), dtype)
+    rooms = _rooms((workers, *_room_shape(a, b)), dtype)
     step = workers * max(1, int(_PRODUCTS_A_CALL * len(todo) / total))
     for first in range(0, len(todo), step):
         tiles = todo[first : first + step]
@@ -79,8 +77,9 @@ def mps_gram_matrix(a: MPSArrays, b: MPSArrays, *, symmetric: bool) -> np.ndarra
 def gram_room_size(a: MPSArrays, b: MPSArrays) -> int:
     """Return how many bytes `mps_gram_matrix` needs beside its arguments and its result."""
     dtype = np.result_type(a.re, b.re)
-    copies = sum(s.re.nbytes + s.im.nbytes for s in (a, b) if s.re.dtype != dtype)
-    return thread_count() * int(np.prod(_room_shape(a, b))) * dtype.itemsize + copies
+    copies = sum(side.re.size + side.im.size for side in (a, b) if side.re.dtype != dtype)
+    room = thread_count() * int(np.prod(_room_shape(a, b))) + copies
+    return room * dtype.itemsize
 
 
 def mps_expectations(points: MPSArrays, program: WordProgram) -> np.ndarray:
@@ -104,15 +103,25 @@ def mps_expectations(points: MPSArrays, program: WordProgram) -> np.ndarray:
     n_blocks = -(-len(values) // lanes)
     products = lanes * _word_products(points.bonds, program)
     workers = min(thread_count(), n_blocks, 1 + int(products * n_blocks / _WORTH_A_THREAD))
-    widest = points.bonds.max(axis=0)
-    tensor_rows = 2 * int(np.sum(widest[:-1] * widest[1:]))
-    rows = tensor_rows + word_loops.room_rows(int(widest.max()), program.n_levels)
-    rooms = np.empty((workers, 2, rows, lanes), points.re.dtype)
+    tensors, rest = _measurement_rows(points, program)
+    rooms = _rooms((workers, 2, tensors + rest, lanes), points.re.dtype)
     step = workers * max(1, int(_PRODUCTS_A_CALL / products))
     for first in range(0, n_blocks, step):
         blocks = np.array([first, min(first + step, n_blocks)])
-        word_loops.measure_states(values, points, blocks, program.instructions, rooms, tensor_rows)
+        word_loops.measure_states(values, points, blocks, program.instructions, rooms, tensors)
     return values
+
+
+def measurement_room_size(points: MPSArrays, program: WordProgram) -> int:
+    """Return how many bytes `mps_expectations` needs beside its arguments and its result."""
+    return thread_count() * 2 * sum(_measurement_rows(points, program)) * REGISTER_BYTES
+
+
+def _measurement_rows(points: MPSArrays, program: WordProgram) -> tuple[int, int]:
+    """Return how many rows of lanes a worker needs for a block's tensors, and beside them."""
+    widest = points.bonds.max(axis=0)
+    tensors = 2 * int(np.sum(widest[:-1] * widest[1:]))
+    return tensors, word_loops.room_rows(int(widest.max()), program.n_levels)
 
 
 def _word_products(bonds: np.ndarray, program: WordProgram) -> float:
@@ -134,15 +143,26 @@ def pair_products(a_bonds: np.ndarray, b_bonds: np.ndarray) -> float:
 
 def _room_shape(a: MPSArrays, b: MPSArrays) -> tuple[int, int, int]:
     lanes = lane_count(np.result_type(a.re, b.re))
-    return 2, mps_overlaps.room_rows(a.bonds.max(axis=0), b.bonds.max(axis=0), 1), lanes
+    return 2, mps_overlaps.room_rows(a.bonds.max(axis=0), b.bonds.max(axis=0)), lanes
 
 
-def _tiles(n_rows: int, n_columns: int, products: float, *, symmetric: bool) -> np.ndarray:
+def _rooms(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return room where each register's numbers are in one line of the cache."""
+    size = int(np.prod(shape))
+    spare = REGISTER_BYTES // dtype.itemsize
+    room = np.empty(size + spare, dtype)
+    first = -room.ctypes.data % REGISTER_BYTES // dtype.itemsize
+    return room[first : first + size].reshape(shape)
+
+
+def _tiles(
+    n_rows: int, n_columns: int, products: float, lanes: int, *, symmetric: bool
+) -> np.ndarray:
     """Return the tiles: they depend on no number of threads, so that none changes a bit."""
-    rows = int(np.clip(_PRODUCTS_A_TILE / (products * _TILE_COLUMNS), 1, _TILE_ROWS))
+    rows = int(np.clip(_PRODUCTS_A_TILE / (products * lanes), 2, _TILE_ROWS))
     todo = []
-    for column in range(0, n_columns, _TILE_COLUMNS):
-        end = min(column + _TILE_COLUMNS, n_columns)
+    for column in range(0, n_columns, lanes):
+        end = min(column + lanes, n_columns)
         last = end if symmetric else n_rows
         todo += [(row, min(row + rows, last), column, end) for row in range(0, last, rows)]
     return np.array(todo, dtype=np.int64)
@@ -150,7 +170,7 @@ def _tiles(n_rows: int, n_columns: int, products: float, *, symmetric: bool) -> 
 
 def _read_only(states: MPSArrays, dtype: np.dtype) -> MPSArrays:
     """Return contiguous views that cannot be written: memory maps then are not another type."""
-    dtypes = dtype, dtype, np.int64
+    dtypes = dtype, dtype, np.dtype(np.int64)
     views = [np.ascontiguousarray(x, t)[:] for x, t in zip(states, dtypes, strict=True)]
     for view in views:
         view.flags.writeable = False

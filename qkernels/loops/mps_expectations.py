@@ -112,18 +112,18 @@ def measure(values, re, im, starts, bonds, instructions, room, square):
         code, level, site, letter, last = instructions[n]
         first = 3 * square * level
         left, right = bonds[site], bonds[site + 1]
-        tensor = (re[starts[site] :], im[starts[site] :])
         half = (room[0][first + square :], room[1][first + square :])
         if code == CONTRACT:
-            environment = (room[0][first:], room[1][first:])
-            multiply(half, environment, tensor, left, left, 2 * right)
+            out = (room[0], room[1], first + square, 2 * right)
+            tensor = (re, im, starts[site], 2 * right)
+            multiply(out, (room[0], room[1], first, left), tensor, left, left, 2 * right)
         elif code == APPLY:
-            target = (room[0][3 * square * last :], room[1][3 * square * last :])
+            out = (room[0], room[1], 3 * square * last, right)
+            closed = (half[0], half[1], 0, right)
             if letter:
                 _after_letter(spare, half, left, right, letter)
-                multiply_adjoint(target, tensor, spare, right, 2 * left, right)
-            else:
-                multiply_adjoint(target, tensor, half, right, 2 * left, right)
+                closed = (spare[0], spare[1], 0, right)
+            multiply_adjoint(out, (re, im, starts[site], right), closed, right, 2 * left, right)
         elif code == READ:
             store(spare[0], 0, _trace(re, im, starts[site], half, left, right, letter))
             for point in range(values.shape[0]):
@@ -136,16 +136,16 @@ def measure(values, re, im, starts, bonds, instructions, room, square):
 def _measure_states(worker, counter, values, states, blocks, instructions, rooms, tensor_rows):
     lanes = rooms.shape[3]
     n_sites = states.bonds.shape[1] - 1
-    bonds, starts = np.empty(n_sites + 1, np.int64), np.empty(n_sites, np.int64)
+    starts = np.empty(n_sites, np.int64)
     re, im = rooms[worker, 0, :tensor_rows], rooms[worker, 1, :tensor_rows]
     room = (rooms[worker, 0, tensor_rows:], rooms[worker, 1, tensor_rows:])
     block = blocks[0] + take_next(counter)
     while block < blocks[1]:
         first = block * lanes
         end = min(first + lanes, values.shape[0])
-        largest_bonds(bonds, states.bonds, first, end - first)
-        pack(re, states.re, states.bonds, first, end - first, bonds)
-        pack(im, states.im, states.bonds, first, end - first, bonds)
+        bonds = largest_bonds(states.bonds, first, end - first)
+        pack(re, states.re, states.bonds, first, end - first, bonds, bonds[1:])
+        pack(im, states.im, states.bonds, first, end - first, bonds, bonds[1:])
         start = 0
         for site in range(n_sites):
             starts[site] = start

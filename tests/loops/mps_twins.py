@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def bonds(n_sites: int, most: int, rng: np.random.Generator) -> np.ndarray:
 def state(bonds: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     """Return the tensors of a random normalised state, right-orthonormal, centre at site 0."""
     tensors = []
-    for left, right in zip(bonds[:-1], bonds[1:], strict=True):
+    for left, right in pairwise(bonds):
         values = rng.normal(size=(2, 2 * right, left))
         q = np.linalg.qr(values[0] + 1j * values[1])[0]
         tensors.append(q.T.reshape(left, 2, right))
