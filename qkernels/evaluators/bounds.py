@@ -130,50 +130,6 @@ def expectation_bounds(values: Any, angles: Any, norms: Any) -> np.ndarray:
     return 2 * norms * _largest_change(smaller, np.asarray(angles, float)[:, np.newaxis])
 
 
-def largest_fidelity_bound(angle: float) -> float:
-    """Return by how much any fidelity of two states may be off that are each off by an angle.
-
-    The bound of `fidelity_bounds` is largest, sin 2Θ, for the fidelity (1 + sin 2Θ)/2.
-
-    Parameters
-    ----------
-    angle : float
-        From 0 to π/2.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> round(largest_fidelity_bound(0.1), 6)
-    0.198669
-    """
-    return float(np.sin(min(2 * angle, np.pi / 2)))
-
-
-def largest_expectation_bound(angle: float) -> float:
-    """Return by how much any value of a Pauli word may be off in a state that is off by an angle.
-
-    The bound of `expectation_bounds` is largest, 2 sin Θ, for the value sin Θ.
-
-    Parameters
-    ----------
-    angle : float
-        From 0 to π/2.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> round(largest_expectation_bound(0.1), 6)
-    0.199667
-    """
-    return float(2 * np.sin(min(angle, np.pi / 2)))
-
-
 def _largest_change(smaller: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Return the largest |cos²φ - cos²(φ + δ)| over |δ| <= angles, both angles in [0, π/2].
 

@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qkernels.evaluators.bounds import (
-    angle_of_groups,
-    expectation_bounds,
-    fidelity_bounds,
-    largest_expectation_bound,
-    largest_fidelity_bound,
-)
+from qkernels.evaluators.bounds import angle_of_groups, expectation_bounds, fidelity_bounds
 
 SIZE = 8
 ROUNDING = 1e-14
@@ -166,16 +160,6 @@ def test_angles_beyond_a_right_angle_bound_nothing_more():
     np.testing.assert_allclose(bounds, np.maximum(F, 1 - F), rtol=1e-15)
     bounds = expectation_bounds(2 * F - 1, [3.0], np.ones(4))
     np.testing.assert_allclose(bounds, 2 * np.maximum(F, 1 - F), rtol=1e-15)
-
-
-@pytest.mark.parametrize("angle", [0.0, 1e-12, 0.01, 0.4, 0.9, np.pi / 2])
-def test_the_largest_bounds_of_all_values(angle):
-    F = np.append(np.linspace(0, 1, 100_001), [(1 + np.sin(min(2 * angle, np.pi / 2))) / 2])
-    bounds = fidelity_bounds(F[np.newaxis], [angle], np.full(len(F), angle))
-    assert largest_fidelity_bound(angle) == pytest.approx(bounds.max(), rel=1e-12, abs=0)
-    values = np.append(2 * F - 1, np.sin(angle))
-    bounds = expectation_bounds(values[np.newaxis], [angle], np.ones(len(values)))
-    assert largest_expectation_bound(angle) == pytest.approx(bounds.max(), rel=1e-12, abs=0)
 
 
 def test_exact_states_have_bounds_of_zero():
