@@ -63,14 +63,9 @@ class Operator:
     letters: Mapping[int, str]
 
     @property
-    def first(self) -> int:
-        """Its leftmost site."""
-        return self.factors[0].site
-
-    @property
-    def last(self) -> int:
-        """Its rightmost site."""
-        return self.factors[-1].site
+    def sites(self) -> tuple[int, int]:
+        """The first and the last site."""
+        return self.factors[0].site, self.factors[-1].site
 
 
 def rotation(step: PauliRotation) -> Operator:

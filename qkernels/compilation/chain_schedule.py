@@ -9,6 +9,7 @@ each other.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -57,7 +58,7 @@ class Round:
     @property
     def sites(self) -> tuple[int, int]:
         """The first and the last site."""
-        return self.operators[0].first, self.operators[0].last
+        return self.operators[0].sites
 
     def distance(self, site: int) -> int:
         """Return how far a site is from these."""
@@ -99,13 +100,14 @@ def _cost(instructions: Sequence[Instruction]) -> int:
 def _rounds(queue: _Queue, rightwards: bool) -> Iterator[Round]:
     """Yield the rounds of sweeps in turn, until nothing is left."""
     while queue:
-        position = None
-        while (operator := queue.take_next(position, rightwards)) is not None:
-            taken = [operator, *queue.take_of_one_site()]
-            while operator.last == operator.first + 1 and (other := queue.take_like(operator)):
-                taken += [other, *queue.take_of_one_site()]
+        position = -math.inf if rightwards else math.inf
+        while (sites := queue.next_sites(position, rightwards)) is not None:
+            first, last = sites
+            taken = [queue.take(sites), *queue.take_of_one_site()]
+            while last == first + 1 and queue.has(sites):
+                taken += [queue.take(sites), *queue.take_of_one_site()]
             yield Round(tuple(taken), rightwards)
-            position = operator.last if rightwards else operator.first
+            position = last if rightwards else first
         rightwards = not rightwards
 
 
@@ -119,9 +121,9 @@ class _Queue:
         self._operators = operators
         self._followers: list[list[int]] = [[] for _ in operators]
         self._n_waiting = [len(earlier) for earlier in self._link()]
-        # The ready ones.
+        # The ready ones, by their first and last site.
         self._of_one: list[int] = []
-        self._of_several: list[int] = []
+        self._of_several: dict[tuple[int, int], list[int]] = {}
         for number, n_waiting in enumerate(self._n_waiting):
             if n_waiting == 0:
                 self._add(number)
@@ -129,37 +131,32 @@ class _Queue:
     def __bool__(self) -> bool:
         return bool(self._of_several)
 
+    def has(self, sites: tuple[int, int]) -> bool:
+        """Return whether an operator from one site to another is ready."""
+        return sites in self._of_several
+
+    def next_sites(self, position: float, rightwards: bool) -> tuple[int, int] | None:
+        """Return the next sites of a sweep that has come to a position, the fewest of these."""
+        if rightwards:
+            reachable = (sites for sites in self._of_several if sites[0] >= position)
+            return min(reachable, default=None)
+        reachable = (sites for sites in self._of_several if sites[1] <= position)
+        return max(reachable, key=lambda sites: sites[::-1], default=None)
+
+    def take(self, sites: tuple[int, int]) -> Operator:
+        """Take a ready operator on these sites."""
+        numbers = self._of_several[sites]
+        number = numbers.pop(0)
+        if not numbers:
+            del self._of_several[sites]
+        return self._release(number)
+
     def take_of_one_site(self) -> list[Operator]:
         """Take all operators on one site that are ready, or that these make ready."""
         taken = []
         while self._of_one:
-            taken.append(self._take(self._of_one.pop(0)))
+            taken.append(self._release(self._of_one.pop(0)))
         return taken
-
-    def take_next(self, position: int | None, rightwards: bool) -> Operator | None:
-        """Take the next operator of a sweep that has come to a position, the shortest of these."""
-
-        def key(number: int) -> tuple[int, int]:
-            operator = self._operators[number]
-            ends = operator.first, operator.last
-            return ends if rightwards else (-ends[1], -ends[0])
-
-        limit = None if position is None else position if rightwards else -position
-        numbers = [n for n in self._of_several if limit is None or key(n)[0] >= limit]
-        if not numbers:
-            return None
-        number = min(numbers, key=key)
-        self._of_several.remove(number)
-        return self._take(number)
-
-    def take_like(self, operator: Operator) -> Operator | None:
-        """Take a ready operator on the same sites as another."""
-        for number in self._of_several:
-            other = self._operators[number]
-            if (other.first, other.last) == (operator.first, operator.last):
-                self._of_several.remove(number)
-                return self._take(number)
-        return None
 
     def _link(self) -> Iterator[set[int]]:
         """Yield which operators each operator follows at once, and note it as their follower."""
@@ -177,7 +174,8 @@ class _Queue:
                 self._followers[other].append(number)
             yield earlier
 
-    def _take(self, number: int) -> Operator:
+    def _release(self, number: int) -> Operator:
+        """Return an operator, and let go what waits for it."""
         for follower in self._followers[number]:
             self._n_waiting[follower] -= 1
             if self._n_waiting[follower] == 0:
@@ -185,8 +183,11 @@ class _Queue:
         return self._operators[number]
 
     def _add(self, number: int) -> None:
-        operator = self._operators[number]
-        (self._of_one if operator.first == operator.last else self._of_several).append(number)
+        sites = self._operators[number].sites
+        if sites[0] == sites[1]:
+            self._of_one.append(number)
+        else:
+            self._of_several.setdefault(sites, []).append(number)
 
 
 class _Walk:
@@ -218,7 +219,7 @@ class _Walk:
             self._move(min(max(self._centre, first), last))
         for operator in this.operators:
             self.instructions.append(operator)
-            if operator.first < operator.last:
+            if operator.sites[0] < operator.sites[1]:
                 self._widened.update(range(first + 1, last + 1))
                 self._centre = end
                 self._move(far)
@@ -267,7 +268,7 @@ class _Groups:
     def numbered(self, instruction: Instruction) -> Instruction:
         """Return an instruction, a truncating one with its group."""
         if isinstance(instruction, Operator):
-            crossed = range(instruction.first + 1, instruction.last + 1)
+            crossed = range(instruction.sites[0] + 1, instruction.sites[1] + 1)
             if any(bond in crossed for bond in self._bonds):
                 self._bonds = []
         elif instruction.group != EXACT:

@@ -32,7 +32,7 @@ def joined(layer: Iterable[Primitive]) -> Iterator[Operator]:
     >>> from qkernels.compilation.angles import Angle
     >>> pairs = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)]
     >>> steps = [PauliRotation(((i, "Z"), (j, "Z")), Angle(0.3)) for i, j in pairs]
-    >>> [(operator.first, operator.last) for operator in joined(steps)]
+    >>> [operator.sites for operator in joined(steps)]
     [(0, 2), (1, 3), (2, 3)]
     """
     pairs: list[PauliRotation] = []

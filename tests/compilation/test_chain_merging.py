@@ -120,7 +120,7 @@ def test_the_same_matrix_twice_acts_twice():
 def shapes(pairs, letter="Z"):
     """Return the ends of the operators of some pairs."""
     operators = joined(rotation({i: letter, j: letter}) for i, j in pairs)
-    return sorted((operator.first, operator.last) for operator in operators)
+    return sorted(operator.sites for operator in operators)
 
 
 def all_pairs(n, distance):
@@ -164,12 +164,12 @@ def test_stars_have_each_pair_once_and_are_never_longer(pairs):
     steps = [rotation({i: "X", j: "X"}, 1.0 + i + 8 * j) for i, j in pairs]
     operators = list(joined(steps))
     assert sum(len(operator.letters) - 1 for operator in operators) == len(pairs)
-    assert sum(o.last - o.first for o in operators) <= sum(j - i for i, j in pairs)
+    assert sum(o.sites[1] - o.sites[0] for o in operators) <= sum(j - i for i, j in pairs)
     angles = [f.angle.constant for o in operators for f in o.factors if f.angle]
     np.testing.assert_array_equal(sorted(angles), sorted(s.angle.constant for s in steps))
 
 
 def test_longer_words_and_matrices_are_by_themselves():
     steps = [rotation({0: "X", 1: "X", 2: "X"}), random_unitary((4, 3))]
-    assert [(o.first, o.last) for o in joined(steps)] == [(0, 2), (3, 4)]
+    assert [o.sites for o in joined(steps)] == [(0, 2), (3, 4)]
     assert isinstance(steps[0], PauliRotation)
