@@ -30,49 +30,39 @@ def room_rows(widest: int, n_levels: int) -> int:
 
 
 @jit
-def _plane_of_letter(out, plane, left, right, letter):
-    """Write one plane of a site's half-contracted matrices after X, or after Z."""
+def _turn(out, plane, left, right, flip, up, down):
+    """Write one plane with spins exchanged, or not, and multiplied by signs."""
     for a in range(left):
         for spin in range(2):
-            source = 1 - spin if letter == 1 else spin
-            sign = fill(plane, -1.0 if letter == 3 and spin else 1.0)
+            source = 1 - spin if flip else spin
+            sign = fill(plane, down if spin else up)
             for c in range(right):
                 value = sign * load(plane, (2 * a + source) * right + c)
                 store(out, (2 * a + spin) * right + c, value)
 
 
 @jit
-def _plane_of_y(out, plane, left, right, sign):
-    """Write one plane of a site's half-contracted matrices after Y, from the other plane."""
-    for a in range(left):
-        for spin in range(2):
-            factor = fill(plane, -sign if spin else sign)
-            for c in range(right):
-                value = factor * load(plane, (2 * a + 1 - spin) * right + c)
-                store(out, (2 * a + spin) * right + c, value)
-
-
-@jit
-def _after_letter(out, half, left, right, letter):
-    """Write the half-contracted matrices after X, Y (0, -i; i, 0) or Z."""
+def _apply(out, half, left, right, letter):
+    """Write half-contracted matrices after X, Y (0, -i; i, 0) or Z."""
     if letter == 2:
-        _plane_of_y(out[0], half[1], left, right, 1.0)
-        _plane_of_y(out[1], half[0], left, right, -1.0)
+        _turn(out[0], half[1], left, right, True, 1.0, -1.0)
+        _turn(out[1], half[0], left, right, True, -1.0, 1.0)
     else:
-        _plane_of_letter(out[0], half[0], left, right, letter)
-        _plane_of_letter(out[1], half[1], left, right, letter)
+        down = 1.0 if letter == 1 else -1.0
+        _turn(out[0], half[0], left, right, letter == 1, 1.0, down)
+        _turn(out[1], half[1], left, right, letter == 1, 1.0, down)
 
 
 @jit
-def _trace(re, im, start, half, left, right, letter):
+def _value(re, im, start, half, left, right, letter):
     """Return Re Σ conj(A[a, s, c]) P[s, t] half[a, t, c] as lanes."""
     total = fill(re, 0.0)
     for a in range(left):
         for spin in range(2):
-            other = 1 - spin if letter < 3 else spin
+            source = 1 - spin if letter < 3 else spin
             sign = fill(re, -1.0 if letter > 1 and spin else 1.0)
             for c in range(right):
-                k, row = (2 * a + other) * right + c, start + (2 * a + spin) * right + c
+                k, row = (2 * a + source) * right + c, start + (2 * a + spin) * right + c
                 if letter == 2:
                     term = load(re, row) * load(half[1], k) - load(im, row) * load(half[0], k)
                 else:
@@ -121,11 +111,11 @@ def measure(values, re, im, starts, bonds, instructions, room, square):
             out = (room[0], room[1], 3 * square * last, right)
             closed = (half[0], half[1], 0, right)
             if letter:
-                _after_letter(spare, half, left, right, letter)
+                _apply(spare, half, left, right, letter)
                 closed = (spare[0], spare[1], 0, right)
             multiply_adjoint(out, (re, im, starts[site], right), closed, right, 2 * left, right)
         elif code == READ:
-            store(spare[0], 0, _trace(re, im, starts[site], half, left, right, letter))
+            store(spare[0], 0, _value(re, im, starts[site], half, left, right, letter))
             for point in range(values.shape[0]):
                 values[point, last] = spare[0][0, point]
         else:

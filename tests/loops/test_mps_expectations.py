@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from qkernels.evaluators import mps_comparison
-from qkernels.evaluators.mps_comparison import MPSArrays, mps_expectations
+from qkernels.evaluators.mps_comparison import (
+    MPSArrays,
+    measurement_room_size,
+    mps_expectations,
+)
 from qkernels.evaluators.mps_words import word_program
+from qkernels.loops import mps_expectations as loops
+from qkernels.loops import mps_overlaps
 from qkernels.loops.jit import at_most_threads
 from tests.loops import mps_twins
 
@@ -131,3 +137,38 @@ def test_a_state_that_is_no_number_spoils_its_own_row_alone(dtype):
     spoilt = mps_expectations(arrays, program)
     assert np.isnan(spoilt[3]).all()
     np.testing.assert_array_equal(np.delete(spoilt, 3, axis=0), np.delete(alone, 3, axis=0))
+
+
+@DTYPES
+def test_the_room_that_is_stated_is_the_room_that_is_taken(dtype, monkeypatch):
+    arrays, program = mps_twins.arrays(states(40), dtype), word_program(all_words(5, 3), 5)
+    taken = []
+    write = mps_comparison.word_loops.measure_states
+    monkeypatch.setattr(mps_comparison, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(mps_comparison, "thread_count", lambda: 2)
+    monkeypatch.setattr(
+        mps_comparison.word_loops,
+        "measure_states",
+        lambda *args: (taken.append(args[4].nbytes), write(*args)),
+    )
+    mps_expectations(arrays, program)
+    assert set(taken) == {measurement_room_size(arrays, program)}
+
+
+def test_measured_in_the_middle_of_other_rows():
+    tensors = states(8, 3, 2)
+    arrays, program = mps_twins.arrays(tensors), word_program(all_words(3, 2), 3)
+    bonds = mps_overlaps.largest_bonds(arrays.bonds, 0, 8)
+    sizes = 2 * bonds[:-1] * bonds[1:]
+    starts = np.array([20, 0, 40])
+    planes = [np.full((60, 8), 7.0) for _ in range(2)]
+    for plane, states_ in zip(planes, (arrays.re, arrays.im), strict=True):
+        packed = np.empty((sizes.sum(), 8))
+        mps_overlaps.pack(packed, states_, arrays.bonds, 0, 8, bonds, bonds[1:])
+        for start, part in zip(starts, np.split(packed, np.cumsum(sizes)[:-1]), strict=True):
+            plane[start : start + len(part)] = part
+    rows = loops.room_rows(int(bonds.max()), program.n_levels)
+    room = np.full((rows, 8), np.nan), np.full((rows, 8), np.nan)
+    found = np.empty((5, program.n_words))
+    loops.measure(found, *planes, starts, bonds, program.instructions, room, bonds.max() ** 2)
+    np.testing.assert_allclose(found, expected(tensors[:5], all_words(3, 2)), atol=1e-12, rtol=0)

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from qkernels.evaluators import mps_comparison
-from qkernels.evaluators.mps_comparison import MPSArrays, mps_gram_matrix
+from qkernels.evaluators.mps_comparison import (
+    MPSArrays,
+    gram_room_size,
+    mps_gram_matrix,
+    pair_products,
+)
 from qkernels.loops.jit import at_most_threads
 from tests.loops import mps_twins, twins
 
@@ -118,3 +123,34 @@ def test_a_state_that_is_no_number_spoils_its_own_row_and_column_alone(dtype):
     assert np.isnan(K[:, 5]).all()
     keep = np.ix_(np.arange(20) != 3, np.arange(20) != 5)
     np.testing.assert_array_equal(K[keep], expected[keep])
+
+
+@pytest.mark.parametrize("most", [1, 3, 9])
+def test_the_room_that_is_stated_is_the_room_that_is_taken(most, monkeypatch):
+    a, b = (mps_twins.arrays(states(9, 6, most, seed=k)) for k in range(2))
+    taken = []
+    write = mps_comparison.mps_overlaps.write_fidelities
+    monkeypatch.setattr(mps_comparison, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(mps_comparison, "thread_count", lambda: 2)
+    monkeypatch.setattr(
+        mps_comparison.mps_overlaps,
+        "write_fidelities",
+        lambda *args, rooms, **how: (taken.append(rooms.nbytes), write(*args, rooms=rooms, **how)),
+    )
+    mps_gram_matrix(a, b, symmetric=False)
+    assert set(taken) == {gram_room_size(a, b)}
+
+
+def test_the_copy_of_another_precision_takes_room():
+    a, b = mps_twins.arrays(states(3)), mps_twins.arrays(states(4, seed=1))
+    single = MPSArrays(b.re.astype(np.float32), b.im.astype(np.float32), b.bonds)
+    copies = gram_room_size(a, single) - gram_room_size(a, b)
+    assert copies == b.re.nbytes + b.im.nbytes
+
+
+def test_wider_pairs_are_more_products():
+    a, b = (mps_twins.arrays(states(4, 8, most)).bonds for most in (2, 6))
+    assert pair_products(a, a) < pair_products(a, b) < pair_products(b, b)
+    # One product of each spin in each contraction, of complex numbers, and what a site costs.
+    ones = np.ones((1, 4), np.int64)
+    assert pair_products(ones, ones) == 3 * (2 * 2 * 4 + 60)
