@@ -253,15 +253,20 @@ def _set_limits(vr, vi, small, size, tolerance, limits):
 
 
 @jit
-def _truncate(room, limits, rank, count, length, max_bond, lost, ranks):
-    """Truncate a factorisation; return the rank, and whether more was lost than was allowed."""
+def _truncate(room, limits, rank, count, length, max_bond, last, lost, ranks):
+    """Truncate a factorisation; return the rank, and whether more was lost than was allowed.
+
+    Pivoting finds nearly as few vectors as singular values do, for a third of the work. Bonds that
+    stay, or may not be larger, are worth it.
+    """
     qr, qi, cr, ci, norms, small = room[2], room[3], room[4], room[5], room[6], room[7]
     for lane in range(norms.shape[1]):
         early = 0.0
         for j in range(count):
             early += norms[j, lane]
         lost[lane], limits[2, lane] = early, limits[2, lane] - early
-    diagonalise(cr, ci, qr, qi, small, rank, count, length)
+    if last or rank > max_bond:
+        diagonalise(cr, ci, qr, qi, small, rank, count, length)
     dropped = limits[1]
     rank = truncate(cr, ci, qr, qi, norms, rank, count, length, limits[2], max_bond, dropped, ranks)
     capped = False
@@ -287,7 +292,8 @@ def _factorise(room, count, length, group, tolerance, max_bond, limits, weights,
     if not truncating:
         return rank, False
     lost = np.zeros(weights.shape[1])
-    rank, capped = _truncate(room, limits, rank, count, length, max_bond, lost, ranks)
+    last = group == len(weights) - 1
+    rank, capped = _truncate(room, limits, rank, count, length, max_bond, last, lost, ranks)
     weights[group] += lost
     return rank, capped
 
