@@ -1,8 +1,5 @@
 """Simplified steps beside the steps themselves, as dense matrices; and what becomes simple."""
 
-import math
-from functools import reduce
-
 import cirq
 import numpy as np
 import pytest
@@ -21,67 +18,14 @@ from qkernels.compilation.primitives import (
 )
 from qkernels.compilation.simplification import conjugated, simplified
 from tests import random_circuits
-from tests.random_circuits import points, unitaries
-
-N_QUBITS = 4
-PAULIS = {
-    "I": np.eye(2),
-    "X": np.array([[0, 1], [1, 0]]),
-    "Y": np.array([[0, -1j], [1j, 0]]),
-    "Z": np.diag([1, -1]),
-}
-
-
-def rotation(word, angle=0.3):
-    return PauliRotation(tuple(word.items()), Angle(angle))
-
-
-def dense_word(word, n):
-    letters = dict(word)
-    return reduce(np.kron, [PAULIS[letters.get(q, "I")] for q in range(n)])
-
-
-def dense(step, n, values=()):
-    """Return a step's matrix on n qubits, the symbols' values given by number."""
-    if isinstance(step, PauliRotation):
-        half = (step.angle.constant + sum(c * values[s] for s, c in step.angle.terms.items())) / 2
-        word = dense_word(step.word, n)
-        return math.cos(half) * np.eye(2**n) - 1j * math.sin(half) * word
-    if isinstance(step, GlobalPhase):
-        return np.eye(2**n)
-    gate = cirq.X if isinstance(step, Flip) else cirq.CNOT
-    gate = cirq.MatrixGate(step.matrix) if isinstance(step, Unitary) else gate
-    qubits = cirq.LineQubit.range(n)
-    circuit = cirq.Circuit(gate(*(qubits[q] for q in step.qubits)))
-    return circuit.unitary(qubit_order=qubits, qubits_that_should_be_present=qubits)
-
-
-def product(steps, n, values=()):
-    return reduce(lambda done, step: dense(step, n, values) @ done, steps, np.eye(2**n))
+from tests.compilation.dense_steps import N_QUBITS, dense, primitives, product, rotation
+from tests.random_circuits import points
 
 
 def assert_same_up_to_phase(one, other):
     overlap = np.vdot(one, other) / len(one)
     np.testing.assert_allclose(abs(overlap), 1, atol=1e-12)
     np.testing.assert_allclose(other, overlap * one, atol=1e-12)
-
-
-@st.composite
-def primitives(draw):
-    qubits = draw(st.permutations(range(N_QUBITS)))
-    kind = draw(st.sampled_from([*["cnot"] * 6, *["rotation"] * 5, "flip", "flip", "matrix"]))
-    if kind == "cnot":
-        # Few of them, so that equal ones meet.
-        return draw(st.sampled_from([ControlledNot(0, 1), ControlledNot(1, 2), *_OTHERS]))
-    if kind == "rotation":
-        letters = draw(st.text("XYZ", min_size=1, max_size=3))
-        return rotation(dict(zip(qubits, letters, strict=False)), draw(st.sampled_from([0.3, -1])))
-    if kind == "flip":
-        return Flip(qubits[0])
-    return Unitary(tuple(qubits[:2]), draw(unitaries(2)))
-
-
-_OTHERS = [ControlledNot(2, 0), ControlledNot(0, 3), ControlledNot(1, 0), ControlledNot(2, 1)]
 
 
 @settings(max_examples=300, deadline=None)
