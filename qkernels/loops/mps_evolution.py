@@ -19,6 +19,7 @@ from qkernels.loops.mps_factorization import (
     squared_norm,
     truncate,
 )
+from qkernels.loops.products import multiply
 
 # Rows of `program.instructions`: (opcode, first or site, end or group).
 APPLY, RIGHT, LEFT = range(3)
@@ -223,21 +224,12 @@ def _copy_rows(out_re, out_im, first, re, im, start, count):
 
 
 @jit
-def _matrix_product(re, im, ar, ai, a, br, bi, b, shape, steps):
-    """Write the product of two matrices, given the steps of their rows and columns."""
-    zero, (n, m, depth), (a_steps, b_steps) = fill(re, 0.0), shape, steps
-    for i in range(n):
-        for k in range(m):
-            x, y = a + i * a_steps[0], b + k * b_steps[1]
-            real, imag = zero, zero
-            for _ in range(depth):
-                p, q, u, v = load(ar, x), load(ai, x), load(br, y), load(bi, y)
-                real = real + p * u - q * v
-                imag = imag + p * v + q * u
-                x += a_steps[1]
-                y += b_steps[0]
-            store(re, i * m + k, real)
-            store(im, i * m + k, imag)
+def _transpose(out_re, out_im, re, im, rows, columns):
+    """Write the transposed matrix."""
+    for i in range(rows):
+        for j in range(columns):
+            store(out_re, j * rows + i, load(re, i * columns + j))
+            store(out_im, j * rows + i, load(im, i * columns + j))
 
 
 @jit
@@ -308,8 +300,8 @@ def _factorise_right(re, im, starts, bonds, site, group, room, rules, limits, we
         room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[site + 1]
     )
     _write_columns(re, im, start, length, rank, room[2], room[3])
-    shape, steps = (rank, beyond, count), ((count, 1), (beyond, 1))
-    _matrix_product(room[0], room[1], room[4], room[5], 0, re, im, after, shape, steps)
+    rest, tensor = (room[4], room[5], 0, count), (re, im, after, beyond)
+    multiply((room[0], room[1], 0, beyond), rest, tensor, rank, count, beyond)
     _copy_rows(re, im, after, room[0], room[1], 0, rank * beyond)
     bonds[site + 1] = rank
     return capped
@@ -325,9 +317,10 @@ def _factorise_left(re, im, starts, bonds, site, group, room, rules, limits, wei
         room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[site]
     )
     _copy_rows(re, im, start, room[2], room[3], 0, rank * length)
-    shape, steps = (beyond, rank, count), ((count, 1), (1, count))
-    _matrix_product(room[0], room[1], re, im, before, room[4], room[5], 0, shape, steps)
-    _copy_rows(re, im, before, room[0], room[1], 0, beyond * rank)
+    _transpose(room[0], room[1], room[4], room[5], rank, count)
+    tensor, rest = (re, im, before, count), (room[0], room[1], 0, rank)
+    multiply((room[2], room[3], 0, rank), tensor, rest, beyond, count, rank)
+    _copy_rows(re, im, before, room[2], room[3], 0, beyond * rank)
     bonds[site] = rank
     return capped
 
