@@ -77,7 +77,8 @@ def mps_gram_matrix(a: MPSArrays, b: MPSArrays, *, symmetric: bool) -> np.ndarra
 def gram_room_size(a: MPSArrays, b: MPSArrays) -> int:
     """Return how many bytes `mps_gram_matrix` needs beside its arguments and its result."""
     dtype = np.result_type(a.re, b.re)
-    copies = sum(side.re.size + side.im.size for side in (a, b) if side.re.dtype != dtype)
+    planes = (plane for side in (a, b) for plane in side[:2])
+    copies = sum(x.size for x in planes if x.dtype != dtype or not x.flags.c_contiguous)
     room = thread_count() * int(np.prod(_room_shape(a, b))) + copies
     return room * dtype.itemsize
 
@@ -158,10 +159,10 @@ def _rooms(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 def _tiles(
     n_rows: int, n_columns: int, products: float, lanes: int, *, symmetric: bool
 ) -> np.ndarray:
-    """Return the tiles: they depend on no number of threads, so that none changes a bit."""
+    """Return the tiles, those of the last columns first: where symmetric, they have most rows."""
     rows = int(np.clip(_PRODUCTS_A_TILE / (products * lanes), 2, _TILE_ROWS))
     todo = []
-    for column in range(0, n_columns, lanes):
+    for column in reversed(range(0, n_columns, lanes)):
         end = min(column + lanes, n_columns)
         last = end if symmetric else n_rows
         todo += [(row, min(row + rows, last), column, end) for row in range(0, last, rows)]

@@ -141,11 +141,13 @@ def test_the_room_that_is_stated_is_the_room_that_is_taken(most, monkeypatch):
     assert set(taken) == {gram_room_size(a, b)}
 
 
-def test_the_copy_of_another_precision_takes_room():
+def test_copies_take_room():
     a, b = mps_twins.arrays(states(3)), mps_twins.arrays(states(4, seed=1))
     single = MPSArrays(b.re.astype(np.float32), b.im.astype(np.float32), b.bonds)
-    copies = gram_room_size(a, single) - gram_room_size(a, b)
-    assert copies == b.re.nbytes + b.im.nbytes
+    reverse = MPSArrays(*(x[::-1] for x in b))
+    for other in (single, reverse):
+        copies = gram_room_size(a, other) - gram_room_size(a, b)
+        assert copies == b.re.nbytes + b.im.nbytes
 
 
 def test_wider_pairs_are_more_products():
