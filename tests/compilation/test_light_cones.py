@@ -73,6 +73,20 @@ def test_what_is_outside_of_a_cone_can_be_left_out_or_not(steps, word, others):
     np.testing.assert_allclose(np.prod(own), whole, atol=1e-12)
 
 
+def test_all_steps_before_all_words_are_kept():
+    rng = np.random.default_rng(0)
+    turns = [
+        rotation({int(a): rng.choice(list("XYZ")), int(b): rng.choice(list("XYZ"))}, rng.normal())
+        for a, b in (rng.permutation(N_QUBITS)[:2] for _ in range(40))
+    ]
+    cones = LightCones(turns, N_QUBITS)
+    for letter in LETTERS:
+        cone = cones.letter(*letter)
+        assert cone.steps & (1 << 20) - 1 == (1 << 20) - 1
+        kept = [turns[k] for k in bits(cone.steps)]
+        np.testing.assert_allclose(value(kept, [letter]), value(turns, [letter]), atol=1e-12)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(primitives(), max_size=12), st.sampled_from(LETTERS))
 def test_cones_are_within_what_gates_reach(steps, letter):
