@@ -37,8 +37,8 @@ class FidelityKernel(QuantumKernel):
     parameter_bounds : "fixed", pair, or array-like of shape (n_parameters, 2), default="fixed"
         Bounds low <= high of the parameters; angles are periodic, so bounds only say where
         restarts are drawn from.
-    evaluator : Evaluator, default=None
-        What computes; None is one exact evaluator shared by the whole process.
+    evaluator : Evaluator or "auto", default=None
+        What computes; None is one exact evaluator that all share, "auto" is an `AutoEvaluator`.
 
     References
     ----------
@@ -71,7 +71,7 @@ class FidelityKernel(QuantumKernel):
         parameters: Any = None,
         bandwidth_bounds: Any = "fixed",
         parameter_bounds: Any = "fixed",
-        evaluator: Evaluator | None = None,
+        evaluator: Evaluator | str | None = None,
     ) -> None:
         self.feature_map = feature_map
         self.bandwidth = bandwidth

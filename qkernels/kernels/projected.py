@@ -113,8 +113,8 @@ class ProjectedKernel(QuantumKernel):
         Bounds 0 < low <= high of the bandwidth as a hyperparameter.
     parameter_bounds : "fixed", pair, or array-like of shape (n_parameters, 2), default="fixed"
         Bounds low <= high of the parameters; they say where restarts are drawn from.
-    evaluator : Evaluator, default=None
-        What computes; None is one exact evaluator shared by the whole process.
+    evaluator : Evaluator or "auto", default=None
+        What computes; None is one exact evaluator that all share, "auto" is an `AutoEvaluator`.
 
     References
     ----------
@@ -148,7 +148,7 @@ class ProjectedKernel(QuantumKernel):
         gamma_bounds: Any = "fixed",
         bandwidth_bounds: Any = "fixed",
         parameter_bounds: Any = "fixed",
-        evaluator: Evaluator | None = None,
+        evaluator: Evaluator | str | None = None,
     ) -> None:
         self.feature_map = feature_map
         self.gamma = gamma
@@ -315,8 +315,8 @@ class ProjectedFeatures(TransformerMixin, BaseEstimator):
         Positive; multiplies the data (for maps with arccos, the angle after it).
     parameters : array-like of shape (n_parameters,), default=None
         Values of the map's trainable symbols, which must be given if there are any.
-    evaluator : Evaluator, default=None
-        What computes; None is one exact evaluator shared by the whole process.
+    evaluator : Evaluator or "auto", default=None
+        What computes; None is one exact evaluator that all share, "auto" is an `AutoEvaluator`.
 
     Attributes
     ----------
@@ -349,7 +349,7 @@ class ProjectedFeatures(TransformerMixin, BaseEstimator):
         observables: Any = None,
         bandwidth: Any = 1.0,
         parameters: Any = None,
-        evaluator: Evaluator | None = None,
+        evaluator: Evaluator | str | None = None,
     ) -> None:
         self.feature_map = feature_map
         self.locality = locality
