@@ -28,6 +28,8 @@ from qkernels.evaluators.values import SharedValue
 from qkernels.feature_maps import FeatureMap
 from qkernels.memory import format_size, parse_size
 
+# A change of what follows changes numbers in their last digits: then fingerprints change too.
+
 # State vectors of up to so many qubits cost next to nothing, and have gradients.
 _FEW_QUBITS = 12
 # Of more qubits not even one state, of 1 GB, is taken.
@@ -101,7 +103,8 @@ class AutoEvaluator(SharedValue):
     choice depends on the circuit alone, so that blocks of one matrix agree wherever they are
     computed. Fidelities take state vectors of the unconnected parts of what differs from point to
     point, expectation values those of light cones, where the widest has at most 12 qubits, or at
-    most 26 and they are less work; otherwise matrix product states. `report` says which, and why.
+    most 26 and they cost less; otherwise matrix product states, as `MPSEvaluator()` truncates them:
+    `report` says which, why, and what the truncation bounds. `MPSEvaluator(truncation=0)` is exact.
 
     Gradients, probabilities of outcomes and whole states are those of state vectors.
 
