@@ -107,7 +107,6 @@ def test_threads_and_tiles_change_nothing(symmetric, monkeypatch):
     with at_most_threads(1):
         expected = mps_gram_matrix(a, a, symmetric=symmetric)
     monkeypatch.setattr(mps_comparison, "_WORTH_A_THREAD", 1)
-    monkeypatch.setattr(mps_comparison, "_PRODUCTS_A_TILE", 10**5)
     monkeypatch.setattr(mps_comparison, "_PRODUCTS_A_CALL", 10**5)
     monkeypatch.setattr(mps_comparison, "thread_count", lambda: 5)
     np.testing.assert_array_equal(mps_gram_matrix(a, a, symmetric=symmetric), expected)
