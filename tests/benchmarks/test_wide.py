@@ -161,6 +161,7 @@ def turn(n_qubits, distance, bond, scale=1.0, **rest):
         "bond": bond,
         "greatest": 2 * bond,
         "way": "network",
+        "busy": 0.1,
         "states": [scale * 1e-3 * bond**2] * 3,
         "their_states": [scale * 7e-3 * bond**2] * 3,
         "overlaps": [scale * 1e-6 * bond**3] * 3,
@@ -173,7 +174,7 @@ def turn(n_qubits, distance, bond, scale=1.0, **rest):
 MEASURED = [
     {
         "what": "record",
-        "n_points": 5000,
+        "n_points": 5120,
         "n_qubits": 165,
         "seconds": 100.0,
         "states": 20.0,
@@ -205,13 +206,13 @@ MEASURED = [
 
 def test_tables_show_times_beside_those_of_others():
     record, states, cones = (table.text() for table in wide_report.tables(MEASURED))
-    assert "Gram matrix of 5000 points × 165 qubits" in record
-    # 5000 states of 0.04 s and 12 497 500 pairs of 2 ms.
+    assert "Gram matrix of 5120 points × 165 qubits" in record
+    # 5120 states of 0.04 s and 13 104 640 pairs of 2 ms.
     rows = [line.split("  ") for line in record.splitlines()]
     rows = [[cell.strip() for cell in row if cell] for row in rows]
     assert ["qkernels", "20.0 s", "80.0 s", "100 s"] in rows
-    assert ["quimb, extrapolated", "200 s", "24995 s", "25195 s", "252"] in rows
-    assert ["the paper, 32 A100", "328 s", "10039 s", "10367 s", "104"] in rows
+    assert ["quimb, extrapolated", "205 s", "26209 s", "26414 s", "264"] in rows
+    assert ["the paper, 32 A100", "328 s", "10039 s", "10557 s", "106"] in rows
     assert "1000 entries differ from quimb's by at most 2e-11." in record
     assert "Smallest eigenvalue -3.0e-13, where N·ε·λ_max is 1e-09." in record
     assert "7.0 (7.0 – 7.0)" in states
@@ -219,6 +220,17 @@ def test_tables_show_times_beside_those_of_others():
     assert "700 ms (network)" in states
     assert "The paper's processor, at bond 10: 660 ms a state, 1.80 ms a pair." in states
     assert "500 points × 200 qubits" in cones
+
+
+def test_the_paper_is_beside_matrices_of_its_size_alone():
+    record = wide_report.tables([MEASURED[0] | {"n_points": 500}])[0]
+    assert [row[0] for row in record.rows] == ["qkernels", "quimb, extrapolated"]
+
+
+def test_noise_is_told():
+    assert "QUIET" not in wide_report.tables(MEASURED)[1].text()
+    noisy = wide_report.tables([*MEASURED, turn(400, 2, 10.0, busy=1.25)])[1]
+    assert "NOT A QUIET MACHINE: other programs kept up to 1.2 processors busy." in noisy.text()
 
 
 def test_exponents_are_fitted():

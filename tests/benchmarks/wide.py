@@ -23,10 +23,13 @@ from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardSca
 
 from . import processes
 from .peers import quimb_mps
+from .quiet import Watch
 from .scale import Conditions
 
 _TOLERANCE = 1e-6
 _PAIRS_OF_EACH = 6
+# Seconds before a turn, in which other programs are watched.
+_PAUSE = 0.3
 _DEPTH = 3
 _SQRT_ISWAP = cirq.unitary(cirq.ISWAP**0.5)
 _PAULIS = np.array([cirq.unitary(p) for p in (cirq.X, cirq.Y, cirq.Z)])
@@ -152,19 +155,21 @@ def _states(
     dict
         The "bond" that inner bonds have in the mean and the "greatest", "their_bond" for quimb,
         the "way" that is fastest with quimb, seconds for each state and each pair by turn
-        ("states", "overlaps", "their_states", "their_overlaps"), and by how much fidelities
-        "differ".
+        ("states", "overlaps", "their_states", "their_overlaps"), by how much fidelities
+        "differ", and how many processors other programs kept "busy".
     """
     with _workers() as workers:
         way = workers.tune(points(1, n_qubits, 0)[0], 1.0, distance)
         sizes = (n_points, n_theirs)
         _turn(workers, way, n_qubits, distance, sizes, 0)  # compiles
-        turns = [
-            _turn(workers, way, n_qubits, distance, sizes, k) for k in range(1, repetitions + 1)
-        ]
+        watch, turns = Watch(), []
+        for k in range(1, repetitions + 1):
+            watch.pause(_PAUSE)
+            turns.append(_turn(workers, way, n_qubits, distance, sizes, k))
     times = ("states", "overlaps", "their_states", "their_overlaps")
     return {
         "way": way.removeprefix("by_"),
+        "busy": watch.take(),
         **{name: [turn[name] for turn in turns] for name in times},
         **{name: median(turn[name] for turn in turns) for name in ("bond", "their_bond")},
         **{name: max(turn[name] for turn in turns) for name in ("greatest", "differs")},
