@@ -7,6 +7,7 @@ qubits are the bits of Python integers. How what is left runs is not known here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -20,9 +21,10 @@ from qkernels.compilation.primitives import (
 
 Word: TypeAlias = tuple[tuple[int, str], ...]
 
-# What a register and a step cost, in amplitudes visited at a point: a call, spread over some
-# hundred points, and an angle's sine.
-_REGISTER, _STEP = 6000, 150
+# What a register, a step and a word cost beside the register's amplitudes, in amplitudes that a
+# step visits at a point: a call, spread over some hundred points, an angle's sine, and a sum. For a
+# word an amplitude costs twice what it does for a step.
+_REGISTER, _STEP, _WORD = 6000, 150, 60
 
 
 class Cone(NamedTuple):
@@ -48,11 +50,6 @@ class Cone(NamedTuple):
     def n_qubits(self) -> int:
         """Number of qubits."""
         return self.qubits.bit_count()
-
-    @property
-    def cost(self) -> int:
-        """About how many amplitudes are visited where it is a register of its own."""
-        return _REGISTER + self.steps.bit_count() * (_STEP + (1 << self.n_qubits))
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -136,26 +133,54 @@ class LightCones:
         return Cone(kept, qubits)
 
 
-def registers(cones: Iterable[Cone]) -> list[Cone]:
-    """Return few cones, each of the given ones in one of them, that together cost little.
+class Register(NamedTuple):
+    """A cone that runs, and the cones whose words are measured on it.
+
+    Attributes
+    ----------
+    cone : Cone
+    members : tuple of Cone
+        All of them are in `cone`.
+    n_words : int
+    """
+
+    cone: Cone
+    members: tuple[Cone, ...]
+    n_words: int
+
+    def joined_with(self, other: Register) -> Register:
+        """Return one register for the words of both."""
+        members, n_words = self.members + other.members, self.n_words + other.n_words
+        return Register(self.cone | other.cone, members, n_words)
+
+    @property
+    def cost(self) -> int:
+        """About how many amplitudes are visited at a point."""
+        size, n_steps = 1 << self.cone.n_qubits, self.cone.steps.bit_count()
+        return _REGISTER + n_steps * (_STEP + size) + self.n_words * (_WORD + 2 * size)
+
+
+def registers(cones: Iterable[Cone]) -> list[Register]:
+    """Return few registers that together cost little, for a cone a word.
 
     Two are joined where one register costs no more than two.
     """
-    found = list(dict.fromkeys(cones))
+    found = [Register(cone, (cone,), n_words) for cone, n_words in Counter(cones).items()]
     while len(joined := _joined(found)) < len(found):
         found = joined
     return found
 
 
-def _joined(cones: Iterable[Cone]) -> list[Cone]:
-    """Join each cone with the one of those before it with which it costs least, if it pays."""
-    found: list[Cone] = []
-    for cone in sorted(cones, key=lambda cone: (cone.qubits & -cone.qubits, cone)):
-        more = [(other | cone).cost - other.cost for other in found]
-        if more and min(more) <= cone.cost:
-            found[more.index(min(more))] |= cone
+def _joined(registers: Iterable[Register]) -> list[Register]:
+    """Join each register with the one before it with which it costs least, if it pays."""
+    found: list[Register] = []
+    for register in sorted(registers, key=lambda r: (r.cone.qubits & -r.cone.qubits, r.cone)):
+        more = [other.joined_with(register).cost - other.cost for other in found]
+        if more and min(more) <= register.cost:
+            best = more.index(min(more))
+            found[best] = found[best].joined_with(register)
         else:
-            found.append(cone)
+            found.append(register)
     return found
 
 

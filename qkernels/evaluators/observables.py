@@ -110,16 +110,16 @@ def factors(compiled: CompiledCircuit, words: Words) -> tuple[Factor, ...]:
         If a light cone is so wide that no memory could hold its state.
     """
     parts = [compiled.cones.parts(word) for word in words.letters]
-    cones = {cone for found in parts for cone, _ in found}
-    _require_narrow(cones)
-    hosts = registers(cones)
-    host = {cone: next(h for h in hosts if h.contains(cone)) for cone in cones}
-    held: dict[Cone, dict[int, Word]] = {h: {} for h in hosts}
+    distinct = {part for found in parts for part in found}
+    _require_narrow(cone for cone, _ in distinct)
+    hosts = registers(cone for cone, _ in distinct)
+    host = {member: register.cone for register in hosts for member in register.members}
+    held: dict[Cone, dict[int, Word]] = {register.cone: {} for register in hosts}
     for j, found in enumerate(parts):
         for cone, word in found:
             here = held[host[cone]]
             here[j] = tuple(sorted(here.get(j, ()) + word))
-    return tuple(_factor(compiled.cone_component(h), words) for h, words in held.items())
+    return tuple(_factor(compiled.cone_component(cone), here) for cone, here in held.items())
 
 
 def _require_narrow(cones: Iterable[Cone]) -> None:

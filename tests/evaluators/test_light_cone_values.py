@@ -30,8 +30,8 @@ PAULIS = {"X": cirq.X, "Y": cirq.Y, "Z": cirq.Z}
 def costs(request, monkeypatch):
     """Small circuits are one register, unless nothing but amplitudes costs."""
     if request.param == "a register for each cone":
-        monkeypatch.setattr(light_cones, "_REGISTER", 0)
-        monkeypatch.setattr(light_cones, "_STEP", 0)
+        for name in ("_REGISTER", "_STEP", "_WORD"):
+            monkeypatch.setattr(light_cones, name, 0)
     factors.cache_clear()
     yield
     factors.cache_clear()
