@@ -104,7 +104,7 @@ def draw(measured: list[dict[str, Any]], path: Path) -> bool:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(
-        1, len(drawn), figsize=(0.6 + 4.6 * len(drawn), 4.4), squeeze=False, layout="constrained"
+        1, len(drawn), figsize=(0.6 + 4.6 * len(drawn), 4.9), squeeze=False, layout="constrained"
     )
     for panel, (axis, entries) in zip(axes[0], drawn.items(), strict=True):
         _draw_series(panel, axis, entries)
@@ -134,7 +134,9 @@ def _draw_series(panel: Any, axis: str, entries: list[dict[str, Any]]) -> None:
     panel.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
     panel.minorticks_off()
     panel.grid(alpha=0.3)
-    panel.legend(fontsize=7)
+    panel.legend(
+        fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False
+    )
 
 
 def _record(measured: list[dict[str, Any]]) -> Table:
