@@ -75,8 +75,8 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
            [0., 1.]])
     >>> noisy = qk.StatevectorEvaluator(repetitions=1000, random_state=0)
     >>> noisy.fidelities(noisy.embed(qk.feature_maps.angle(2), [[0.0, 0.0], [0.0, 1.0]]))
-    array([[1.   , 0.748],
-           [0.748, 1.   ]])
+    array([[1.   , 0.781],
+           [0.781, 1.   ]])
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
 
     def fingerprint(self) -> str:
         """Return a text that changes whenever the computed numbers could change."""
-        return f"statevector-1:{self.precision}"
+        return f"statevector-2:{self.precision}"
 
     def without_cache(self) -> StatevectorEvaluator:
         """Return an evaluator of the same numbers that keeps no prepared points."""

@@ -54,8 +54,8 @@ def test_repr_shows_the_arguments():
 
 
 def test_fingerprint_tells_precisions_apart():
-    assert StatevectorEvaluator().fingerprint() == "statevector-1:double"
-    assert StatevectorEvaluator(precision="single").fingerprint() == "statevector-1:single"
+    assert StatevectorEvaluator().fingerprint() == "statevector-2:double"
+    assert StatevectorEvaluator(precision="single").fingerprint() == "statevector-2:single"
     assert StatevectorEvaluator(cache_size=0).fingerprint() == StatevectorEvaluator().fingerprint()
 
 

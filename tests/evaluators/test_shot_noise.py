@@ -364,7 +364,7 @@ def test_without_repetitions_it_is_the_exact_one():
     assert not isinstance(exact, SampledEvaluator)
     assert (exact.repetitions, exact.random_state) == (None, None)
     assert repr(exact) == "StatevectorEvaluator(precision='double', cache_size='512MB')"
-    assert exact.fingerprint() == "statevector-1:double"
+    assert exact.fingerprint() == "statevector-2:double"
     assert exact == StatevectorEvaluator(repetitions=None, random_state=None)
 
 
