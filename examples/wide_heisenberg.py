@@ -32,7 +32,7 @@ from qkernels.feature_maps import heisenberg
 ROWS, COLUMNS = 9, 11
 STEPS, TIME = 3, 1.0
 BANDWIDTHS = (0.1, 0.3, 1.0)
-WIDTHS = np.geomspace(0.1, 10, 5)
+WIDTHS = np.geomspace(0.03, 3, 5)
 COSTS = (0.1, 1.0, 10.0, 100.0)
 
 
@@ -116,7 +116,8 @@ def rbf(draw: Draw, n_settings: int) -> Score:
 def _best(candidates: dict[str, Draw], n_widths: int) -> Score:
     found = {}
     for name, draw in candidates.items():
-        gammas = np.geomspace(WIDTHS[0], WIDTHS[-1], n_widths) / (draw.X.var() * draw.X.shape[1])
+        # The mean squared distance of two points is twice the sum of the features' variances.
+        gammas = np.geomspace(WIDTHS[0], WIDTHS[-1], n_widths) / draw.X.var(axis=0).sum()
         grid = {"gamma": gammas, "C": COSTS}
         found[name] = GridSearchCV(SVC(), grid, cv=5).fit(draw.X, draw.y)
     best = max(found, key=lambda name: found[name].best_score_)
