@@ -87,6 +87,9 @@ class ChainProgram(NamedTuple):
     factors: np.ndarray
     matrices_re: np.ndarray
     matrices_im: np.ndarray
+    layers: np.ndarray
+    couplings: np.ndarray
+    targets: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +188,9 @@ class _Writer:
         self._places: dict[bytes, int] = {}
         self._entries = [np.zeros(0, complex)]
         self._factors: list[tuple[int, ...]] = []
+        self._layers: list[tuple[int, ...]] = []
+        self._couplings: list[tuple[int, int]] = []
+        self._targets: list[int] = []
         self.angles: list[Angle] = []
 
     def write(self, instructions: Iterable[Instruction]) -> ChainProgram:
@@ -196,6 +202,9 @@ class _Writer:
             np.array(self._factors, dtype=np.int64).reshape(-1, 7),
             np.ascontiguousarray(entries.real),
             np.ascontiguousarray(entries.imag),
+            np.array(self._layers, dtype=np.int64).reshape(-1, 9),
+            np.array(self._couplings, dtype=np.int64).reshape(-1, 2),
+            np.array(self._targets, dtype=np.int64),
         )
 
     def _row(self, instruction: Instruction) -> tuple[int, int, int]:

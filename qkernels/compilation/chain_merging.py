@@ -145,12 +145,9 @@ class _Layers:
 
     def _place(self, step: Step) -> None:
         """Put a step into the earliest layer that it can reach."""
-        several = len(step.qubits) > 1
         place = self._last_obstacle(step)
-        if several or place % 2:
-            place += 1
-        if several and place % 2 == 0:
-            place += 1
+        # The next layer of one qubit's steps, which have an order within it; or one further.
+        place += place % 2 + (len(step.qubits) > 1)
         while len(self._layers) <= place:
             self._layers.append(_Layer())
         self._layers[place].add(step)

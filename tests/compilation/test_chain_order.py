@@ -110,6 +110,23 @@ def test_nothing_to_choose(couplings, n):
     assert chain_order(couplings, n) == list(range(n))
 
 
+@settings(max_examples=20)
+@given(st.integers(0, 999))
+def test_no_move_and_no_reversal_makes_an_order_shorter(random_seed):
+    n = 12
+    ends = np.random.default_rng(random_seed).integers(0, n, (20, 2)).tolist()
+    # A path, so that there is one part.
+    couplings = [*neighbours(n), *((a, b) for a, b in ends if a != b)]
+    order = chain_order(couplings, n)
+    reversals = [
+        [*order[:i], *order[i:j][::-1], *order[j:]] for i in range(n) for j in range(i + 2, n + 1)
+    ]
+    rests = [(order[i], [*order[:i], *order[i + 1 :]]) for i in range(n)]
+    moves = [[*rest[:j], qubit, *rest[j:]] for qubit, rest in rests for j in range(n)]
+    least = min(score(couplings, other) for other in [*reversals, *moves])
+    assert score(couplings, order) <= least
+
+
 def test_orders_of_grids_and_trees_are_much_shorter():
     n = 8
     grid = [(n * i + j, n * i + j + 1) for i in range(n) for j in range(n - 1)]
