@@ -16,7 +16,7 @@ import numpy as np
 
 from qkernels.compilation import compile_feature_map
 from qkernels.compilation.chain import APPLY, Chain
-from qkernels.compilation.light_cones import connected, registers
+from qkernels.compilation.light_cones import Cone, connected, registers
 from qkernels.evaluators.base import Evaluator, Prepared
 from qkernels.evaluators.gradients import Direction, Gradient
 from qkernels.evaluators.mps import MPSEvaluator, _measured_chain, _overlap_chain
@@ -338,13 +338,13 @@ def choice_for_fidelities(feature_map: FeatureMap) -> Choice:
 @lru_cache(maxsize=128)
 def choice_for_expectations(feature_map: FeatureMap, words: Words) -> Choice:
     """Return how the expectation values of Pauli words are computed."""
-    cones = compile_feature_map(feature_map).cones
-    found = {cone for word in words.letters for cone, _ in cones.parts(word)}
-    widest = max((cone.n_qubits for cone in found), default=0)
+    light_cones = compile_feature_map(feature_map).cones
+    parts = {part for word in words.letters for part in light_cones.parts(word)}
+    cones = [cone for cone, _ in parts]
+    widest = max((cone.n_qubits for cone in cones), default=0)
     name = f"the widest light cone has {_qubits(widest)}"
-    work = _PRODUCTS_AN_AMPLITUDE * sum(register.cost for register in registers(found))
     takes_states, reason = _by_width(widest, name) or _by_points(
-        _measured_chain(feature_map, words), work, name
+        cones, _measured_chain(feature_map, words), name
     )
     return Choice("expectation values", feature_map.n_qubits, widest, takes_states, reason)
 
@@ -371,8 +371,9 @@ def _by_pairs(feature_map: FeatureMap, parts: list[tuple[int, ...]], name: str) 
     return _cheaper(4 * amplitudes, products, f"{name}, and a pair takes {{}} products, not {{}}")
 
 
-def _by_points(chain: Chain, work: float, name: str) -> tuple[bool, str]:
+def _by_points(cones: list[Cone], chain: Chain, name: str) -> tuple[bool, str]:
     """Return what is chosen by the work of a state, and why."""
+    work = _PRODUCTS_AN_AMPLITUDE * sum(register.cost for register in registers(cones))
     reason = f"{name}, and a point takes {{}} products, not {{}}"
     return _cheaper(work, _evolution_products(chain), reason)
 
@@ -381,16 +382,15 @@ def _cheaper(
     states: float, chains: float, reason: str, show: Callable[[float], str] = "{:.0e}".format
 ) -> tuple[bool, str]:
     """Return whether states cost no more, and why, given where the two costs are to be told."""
-    return states <= chains, reason.format(*map(show, sorted((states, chains))))
+    return bool(states <= chains), reason.format(*map(show, sorted((states, chains))))
 
 
 def _evolution_products(chain: Chain) -> float:
     """Return about how many real products the states of a chain take at most, for each point."""
-    opcodes, sites = chain.program.instructions[:, :2].T
-    sites = sites[opcodes != APPLY]
-    bonds = chain.bond_limits.astype(float)
-    left, right = bonds[sites], bonds[sites + 1]
-    return float(np.sum(_FACTORISATION * 8 * left * right * np.minimum(left, right)))
+    n_factorisations = np.count_nonzero(chain.program.instructions[:, 0] != APPLY)
+    left, right = chain.bond_limits[:-1].astype(float), chain.bond_limits[1:].astype(float)
+    each = _FACTORISATION * 8 * left * right * np.minimum(left, right)
+    return n_factorisations * float(each.mean())
 
 
 def _overlap_parts(feature_map: FeatureMap) -> list[tuple[int, ...]]:
