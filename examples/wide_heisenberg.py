@@ -202,11 +202,11 @@ def draw_scores(found: dict[str, dict[str, list[float]]], path: Path) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Compare the kernels on both kinds of data."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="40 points, 3 draws")
+    parser.add_argument("--quick", action="store_true", help="30 points, 2 draws")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output")
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    n_points, n_draws = (40, 3) if options.quick else (300, 8)
+    n_points, n_draws = (30, 2) if options.quick else (300, 8)
 
     feature_map = heisenberg(ROWS * COLUMNS, trotter_steps=STEPS, time=TIME)
     print(f"{feature_map!r}, {STEPS} Trotter steps, time {TIME:g}")
