@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
 
-from qkernels.compilation import compile_feature_map
-from qkernels.compilation.chain import APPLY, Chain
-from qkernels.compilation.light_cones import Cone, connected, registers
+from qkernels.compilation import CompiledCircuit, compile_feature_map
+from qkernels.compilation.chain import APPLY, compile_chain
+from qkernels.compilation.light_cones import Cone, bits, connected, registers
 from qkernels.evaluators.base import Evaluator, Prepared
 from qkernels.evaluators.gradients import Direction, Gradient
-from qkernels.evaluators.mps import MPSEvaluator, _measured_chain, _overlap_chain
+from qkernels.evaluators.mps import MPSEvaluator
 from qkernels.evaluators.mps_comparison import pair_products
 from qkernels.evaluators.mps_states import PreparedMPS
 from qkernels.evaluators.observables import Words, read_words
@@ -155,7 +156,7 @@ class AutoEvaluator(SharedValue):
         self._mps.clear_cache()
 
     def for_gradients(self) -> AutoEvaluator:
-        """Return an evaluator that embeds as state vectors wherever these are possible at all."""
+        """Return an evaluator of state vectors wherever these are possible; it refuses the rest."""
         return _ForGradients(cache_size=self.cache_size)
 
     def report(self, feature_map: FeatureMap | None = None) -> AutoReport:
@@ -313,13 +314,17 @@ class AutoEvaluator(SharedValue):
 
 
 class _ForGradients(AutoEvaluator):
-    """What embeds as state vectors, even where matrix product states are less work."""
+    """What takes state vectors, even where matrix product states are less work."""
 
     def _embedder(self, feature_map: FeatureMap) -> Evaluator:
         widest = choice_for_fidelities(feature_map).widest
         if widest > _MOST_QUBITS:
             raise _no_gradient(f"the widest unconnected part of the circuit has {widest} qubits")
         return self._states
+
+    def expectations(self, feature_map: FeatureMap, *arguments: Any, **options: Any) -> Any:
+        _require_narrow_cones(feature_map, options["observables"])
+        return self._states.expectations(feature_map, *arguments, **options)
 
 
 # -- The choice
@@ -328,24 +333,23 @@ class _ForGradients(AutoEvaluator):
 @lru_cache(maxsize=128)
 def choice_for_fidelities(feature_map: FeatureMap) -> Choice:
     """Return how fidelities between a feature map's states are computed."""
-    parts = _overlap_parts(feature_map)
+    compiled = compile_feature_map(feature_map)
+    parts = _overlap_parts(compiled)
     widest = max(map(len, parts), default=0)
     name = f"the widest unconnected part has {_qubits(widest)}"
-    takes_states, reason = _by_width(widest, name) or _by_pairs(feature_map, parts, name)
+    takes_states, reason = _by_width(widest, name) or _by_pairs(compiled, parts, name)
     return Choice("fidelities", feature_map.n_qubits, widest, takes_states, reason)
 
 
 @lru_cache(maxsize=128)
 def choice_for_expectations(feature_map: FeatureMap, words: Words) -> Choice:
     """Return how the expectation values of Pauli words are computed."""
-    light_cones = compile_feature_map(feature_map).cones
-    parts = {part for word in words.letters for part in light_cones.parts(word)}
+    compiled = compile_feature_map(feature_map)
+    parts = {part for word in words.letters for part in compiled.cones.parts(word)}
     cones = [cone for cone, _ in parts]
     widest = max((cone.n_qubits for cone in cones), default=0)
     name = f"the widest light cone has {_qubits(widest)}"
-    takes_states, reason = _by_width(widest, name) or _by_points(
-        cones, _measured_chain(feature_map, words), name
-    )
+    takes_states, reason = _by_width(widest, name) or _by_points(compiled, cones, name)
     return Choice("expectation values", feature_map.n_qubits, widest, takes_states, reason)
 
 
@@ -358,10 +362,14 @@ def _by_width(widest: int, name: str) -> tuple[bool, str] | None:
     return None
 
 
-def _by_pairs(feature_map: FeatureMap, parts: list[tuple[int, ...]], name: str) -> tuple[bool, str]:
+def _by_pairs(
+    compiled: CompiledCircuit, parts: list[tuple[int, ...]], name: str
+) -> tuple[bool, str]:
     """Return what is chosen by the room of states, and by the work of a pair, and why."""
     amplitudes = sum(2.0 ** len(part) for part in parts)
-    bonds = _overlap_chain(feature_map).bond_limits.astype(float)
+    qubits = sorted(qubit for part in parts for qubit in part)
+    chain = compile_chain(compiled.overlap_steps, qubits, len(compiled.per_point))
+    bonds = chain.bond_limits.astype(float)
     entries = float(np.sum(2 * bonds[:-1] * bonds[1:]))
     states, chains = (_POINTS * _BYTES * count for count in (amplitudes, entries))
     if (states <= _ROOM) != (chains <= _ROOM):
@@ -371,11 +379,11 @@ def _by_pairs(feature_map: FeatureMap, parts: list[tuple[int, ...]], name: str) 
     return _cheaper(4 * amplitudes, products, f"{name}, and a pair takes {{}} products, not {{}}")
 
 
-def _by_points(cones: list[Cone], chain: Chain, name: str) -> tuple[bool, str]:
+def _by_points(compiled: CompiledCircuit, cones: list[Cone], name: str) -> tuple[bool, str]:
     """Return what is chosen by the work of a state, and why."""
     work = _PRODUCTS_AN_AMPLITUDE * sum(register.cost for register in registers(cones))
     reason = f"{name}, and a point takes {{}} products, not {{}}"
-    return _cheaper(work, _evolution_products(chain), reason)
+    return _cheaper(work, _evolution_products(compiled, reduce(or_, cones)), reason)
 
 
 def _cheaper(
@@ -385,19 +393,22 @@ def _cheaper(
     return bool(states <= chains), reason.format(*map(show, sorted((states, chains))))
 
 
-def _evolution_products(chain: Chain) -> float:
-    """Return about how many real products the states of a chain take at most, for each point."""
+def _evolution_products(compiled: CompiledCircuit, cone: Cone) -> float:
+    """Return about how many real products a matrix product state takes at most."""
+    steps = [compiled.steps[k] for k in bits(cone.steps)]
+    chain = compile_chain(steps, [*bits(cone.qubits)], len(compiled.per_point))
     n_factorisations = np.count_nonzero(chain.program.instructions[:, 0] != APPLY)
     left, right = chain.bond_limits[:-1].astype(float), chain.bond_limits[1:].astype(float)
     each = _FACTORISATION * 8 * left * right * np.minimum(left, right)
     return n_factorisations * float(each.mean())
 
 
-def _overlap_parts(feature_map: FeatureMap) -> list[tuple[int, ...]]:
+def _overlap_parts(compiled: CompiledCircuit) -> list[tuple[int, ...]]:
     """Return the qubits of each unconnected part on which fidelities depend."""
-    steps = compile_feature_map(feature_map).overlap_steps
+    steps = compiled.overlap_steps
     acted_on = {qubit for step in steps for qubit in step.qubits}
-    return [part for part in connected(steps, feature_map.n_qubits) if part[0] in acted_on]
+    parts = connected(steps, compiled.feature_map.n_qubits)
+    return [part for part in parts if part[0] in acted_on]
 
 
 def _qubits(count: int) -> str:

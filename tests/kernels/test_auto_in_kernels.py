@@ -204,11 +204,22 @@ def test_gradients_take_states_where_the_rest_takes_chains():
         np.testing.assert_allclose(found.theta, wanted.theta, rtol=0, atol=1e-12)
 
 
-def test_gradients_of_wide_kernels_are_refused_before_any_work(monkeypatch):
+@pytest.mark.parametrize(
+    ("kernel", "what"),
+    [
+        (qk.FidelityKernel(ising(40), evaluator="auto", **FREE), "unconnected part of the circuit"),
+        (qk.ProjectedKernel(zz(40), evaluator="auto", **FREE), "light cone"),
+    ],
+    ids=["fidelity", "projected"],
+)
+def test_gradients_of_wide_kernels_are_refused_before_any_work(kernel, what, monkeypatch):
+    for name in ("embed", "expectations"):
+        monkeypatch.delattr(qk.MPSEvaluator, name)
+        monkeypatch.delattr(qk.StatevectorEvaluator, name)
     wide = np.random.default_rng(1).uniform(0, 2, (4, 40))
-    kernel = qk.FidelityKernel(ising(40), evaluator="auto", **FREE)
+    message = rf"but the widest {what} has 40 qubits: train with KernelTrainer\(optimizer='spsa'"
     for call in (lambda: qk.value_and_vjp(kernel, wide), lambda: kernel(wide, eval_gradient=True)):
-        with pytest.raises(NotImplementedError, match=r"train with KernelTrainer\(optimizer='spsa"):
+        with pytest.raises(NotImplementedError, match=message):
             call()
 
 
