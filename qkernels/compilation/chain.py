@@ -5,13 +5,15 @@ What the instructions do to tensors lives in `qkernels.loops`; a plain twin of i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from qkernels.compilation.angles import Angle, AngleMap
+from qkernels.compilation.chain_layers import Layer
 from qkernels.compilation.chain_merging import merged
 from qkernels.compilation.chain_operators import (
     COSINE,
@@ -24,13 +26,14 @@ from qkernels.compilation.chain_operators import (
     Operator,
 )
 from qkernels.compilation.chain_order import chain_order
-from qkernels.compilation.chain_schedule import APPLY, LEFT, RIGHT, Instruction, schedule
+from qkernels.compilation.chain_schedule import APPLY, LAYER, LEFT, RIGHT, Instruction, schedule
 from qkernels.compilation.chain_stars import joined
 from qkernels.compilation.primitives import Primitive, renumbered
 
 __all__ = [
     "APPLY",
     "COSINE",
+    "LAYER",
     "LEFT",
     "MATRIX",
     "PASS",
@@ -81,6 +84,16 @@ class ChainProgram(NamedTuple):
         `matrices_im` or -1, left width, right width.
     matrices_re, matrices_im : (n,) arrays of float64
         The entries of the factors of kind `MATRIX`, in C order.
+    layers : (n, 9) array of int64
+        The sites of each layer of couplings exp(-iφ Z Z), one after another, from the first to the
+        last: site, last site, reach of the couplings, number of histories before and behind the
+        site, first and end row in `couplings`, place in `targets`, whether the site's own value is
+        part of the history behind it, as the highest bit. `LAYER`, row, group: apply the layer to
+        one site after the other, the centre going along; all but the last have an instruction.
+    couplings : (n, 2) array of int64
+        The bit of the history, and the slot, of each coupling to a site from before it.
+    targets : (n,) array of int64
+        The history behind a site for each history before it and each spin, at 2 · history + spin.
     """
 
     instructions: np.ndarray
@@ -119,7 +132,9 @@ class Chain:
     bond_limits: np.ndarray
 
 
-def compile_chain(steps: Iterable[Primitive], qubits: Sequence[int], n_angles: int) -> Chain:
+def compile_chain(
+    steps: Iterable[Primitive], qubits: Sequence[int], n_angles: int, *, layers: bool = False
+) -> Chain:
     """Return the chain of a circuit on |0…0⟩, up to a global phase.
 
     Operators on several sites are applied as matrix product operators, whose bonds are then
@@ -133,6 +148,9 @@ def compile_chain(steps: Iterable[Primitive], qubits: Sequence[int], n_angles: i
         Each is at one site, in an order that is chosen here.
     n_angles : int
         How many angles the feature map has.
+    layers : bool, default=False
+        Whether couplings that reach far are applied in layers. They are then truncated in any case,
+        at weights that rounding may hide: some 1e-15 a bond.
 
     Returns
     -------
@@ -152,10 +170,14 @@ def compile_chain(steps: Iterable[Primitive], qubits: Sequence[int], n_angles: i
     [1, 2, 1]
     """
     places = {qubit: place for place, qubit in enumerate(qubits)}
-    layers = merged(renumbered(step, places) for step in steps)
-    order = chain_order((step.qubits for layer in layers for step in layer), len(qubits))
+    parts = merged(renumbered(step, places) for step in steps)
+    order = chain_order((step.qubits for part in parts for step in part), len(qubits))
     sites = {place: site for site, place in enumerate(order)}
-    operators = [o for layer in layers for o in joined(renumbered(s, sites) for s in layer)]
+    operators = [
+        operator
+        for part in parts
+        for operator in joined((renumbered(s, sites) for s in part), layers=layers)
+    ]
     instructions, n_groups = schedule(operators)
     writer = _Writer()
     program = writer.write(instructions)
@@ -164,15 +186,15 @@ def compile_chain(steps: Iterable[Primitive], qubits: Sequence[int], n_angles: i
     return Chain(tuple(qubits[p] for p in order), slots, program, n_groups, limits)
 
 
-def bond_limits(operators: Iterable[Operator], n_sites: int) -> np.ndarray:
+def bond_limits(operators: Iterable[Operator | Layer], n_sites: int) -> np.ndarray:
     """Return upper bounds of the bonds after some operators, (n_sites + 1,).
 
     A bond is at most the product of the operators' widths, and at most twice its neighbour.
     """
     limits = [1] * (n_sites + 1)
     for operator in operators:
-        for factor in operator.factors:
-            limits[factor.site] = min(limits[factor.site] * factor.left, LARGEST)
+        for site, width in operator.widths.items():
+            limits[site] = min(limits[site] * width, LARGEST)
     for k in range(n_sites):
         limits[k + 1] = min(limits[k + 1], 2 * limits[k])
     for k in range(n_sites, 0, -1):
@@ -195,7 +217,7 @@ class _Writer:
 
     def write(self, instructions: Iterable[Instruction]) -> ChainProgram:
         """Return the program."""
-        rows = [self._row(instruction) for instruction in instructions]
+        rows = [row for instruction in instructions for row in self._rows(instruction)]
         entries = np.concatenate(self._entries)
         return ChainProgram(
             np.array(rows, dtype=np.int64).reshape(-1, 3),
@@ -207,12 +229,45 @@ class _Writer:
             np.array(self._targets, dtype=np.int64),
         )
 
-    def _row(self, instruction: Instruction) -> tuple[int, int, int]:
-        if not isinstance(instruction, Operator):
-            return instruction.opcode, instruction.site, instruction.group
+    def _rows(self, instruction: Instruction) -> Iterator[tuple[int, int, int]]:
+        if isinstance(instruction, Layer):
+            yield from self._layer_rows(instruction)
+        elif isinstance(instruction, Operator):
+            yield self._application(instruction.factors)
+        else:
+            yield instruction.opcode, instruction.site, instruction.group
+
+    def _application(self, factors: Iterable[Factor]) -> tuple[int, int, int]:
         first = len(self._factors)
-        self._factors += [self._factor(factor) for factor in instruction.factors]
+        self._factors += [self._factor(factor) for factor in factors]
         return APPLY, first, len(self._factors)
+
+    def _layer_rows(self, layer: Layer) -> Iterator[tuple[int, int, int]]:
+        """Yield turns of all letters into Z, the layer from site to site, and the turns back."""
+        turned = {"X": ("Y", Angle(-math.pi / 2)), "Y": ("X", Angle(math.pi / 2))}
+        turns = [
+            Factor(site, TURN, turned[letter][0], angle=turned[letter][1])
+            for site, letter in layer.letters.items()
+            if letter != "Z"
+        ]
+        yield from (self._application([turn]) for turn in turns)
+        first, last = layer.sites
+        for site in range(first, last + 1):
+            self._layers.append(self._layer_row(layer, site))
+            if site < last:
+                yield LAYER, len(self._layers) - 1, layer.group
+        yield from (self._application([replace(t, angle=-1.0 * t.angle)]) for t in turns if t.angle)
+
+    def _layer_row(self, layer: Layer, site: int) -> tuple[int, ...]:
+        """Write the couplings and the histories of one site of a layer; return its row."""
+        before, behind = layer.histories(site)
+        first, place = len(self._couplings), len(self._targets)
+        ending = [(bit, self._slot(angle)) for bit, angle in layer.ending_at(site)]
+        self._couplings += ending
+        self._targets += layer.targets(site)
+        sizes = 2 ** len(before), 2 ** len(behind)
+        couplings = first, len(self._couplings)
+        return site, layer.sites[1], layer.reach, *sizes, *couplings, place, int(site in behind)
 
     def _factor(self, factor: Factor) -> tuple[int, ...]:
         slot = -1 if factor.angle is None else self._slot(factor.angle)

@@ -67,6 +67,11 @@ class Operator:
         """The first and the last site."""
         return self.factors[0].site, self.factors[-1].site
 
+    @property
+    def widths(self) -> dict[int, int]:
+        """For each site but the first, the width of the bond before it."""
+        return {factor.site: factor.left for factor in self.factors[1:]}
+
 
 def rotation(step: PauliRotation) -> Operator:
     """Return exp(-iθ/2 P) = cos(θ/2) I - i sin(θ/2) P: a bond of two branches, I and P."""

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from qkernels.compilation.chain_layers import Layer
 from qkernels.compilation.chain_operators import Operator
 
-APPLY, RIGHT, LEFT = range(3)
+APPLY, RIGHT, LEFT, LAYER = range(4)
 EXACT, UNNUMBERED = -1, -2
 # What a truncating factorisation costs, in exact ones.
 TRUNCATION_COST = 3
@@ -36,7 +37,8 @@ class Factorisation:
         return self.site + 1 if self.opcode == RIGHT else self.site
 
 
-Instruction: TypeAlias = Operator | Factorisation
+Step: TypeAlias = Operator | Layer
+Instruction: TypeAlias = Step | Factorisation
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Round:
         Whether the sweep goes to the right.
     """
 
-    operators: tuple[Operator, ...]
+    operators: tuple[Step, ...]
     rightwards: bool
 
     @property
@@ -66,12 +68,17 @@ class Round:
         return max(first - site, site - last, 0)
 
     def end(self, after: Round | None) -> int:
-        """Return the end at which the centre is best left for the next round, or for site 0."""
+        """Return the end at which the centre is best left for the next round, or for site 0.
+
+        A layer leaves it at the last site.
+        """
+        if isinstance(self.operators[0], Layer):
+            return self.sites[1]
         ends = reversed(self.sites) if self.rightwards else self.sites
         return min(ends, key=lambda site: after.distance(site) if after else site)
 
 
-def schedule(operators: Sequence[Operator]) -> tuple[list[Instruction], int]:
+def schedule(operators: Sequence[Step]) -> tuple[list[Instruction], int]:
     """Return instructions that do what operators do in their order, and the number of groups.
 
     The first sweep goes to the right or to the left, whichever makes the instructions cheaper.
@@ -80,7 +87,7 @@ def schedule(operators: Sequence[Operator]) -> tuple[list[Instruction], int]:
     return min(plans, key=lambda plan: (_cost(plan[0]), plan[1]))
 
 
-def _planned(operators: Sequence[Operator], rightwards: bool) -> tuple[list[Instruction], int]:
+def _planned(operators: Sequence[Step], rightwards: bool) -> tuple[list[Instruction], int]:
     queue = _Queue(operators)
     walk = _Walk(queue.take_of_one_site())
     rounds = list(_rounds(queue, rightwards))
@@ -117,7 +124,7 @@ class _Queue:
     Of two operators that have different letters at a site, the later one has to follow.
     """
 
-    def __init__(self, operators: Sequence[Operator]) -> None:
+    def __init__(self, operators: Sequence[Step]) -> None:
         self._operators = operators
         self._followers: list[list[int]] = [[] for _ in operators]
         self._n_waiting = [len(earlier) for earlier in self._link()]
@@ -143,7 +150,7 @@ class _Queue:
         reachable = (sites for sites in self._of_several if sites[1] <= position)
         return max(reachable, key=lambda sites: sites[::-1], default=None)
 
-    def take(self, sites: tuple[int, int]) -> Operator:
+    def take(self, sites: tuple[int, int]) -> Step:
         """Take a ready operator on these sites."""
         numbers = self._of_several[sites]
         number = numbers.pop(0)
@@ -151,7 +158,7 @@ class _Queue:
             del self._of_several[sites]
         return self._release(number)
 
-    def take_of_one_site(self) -> list[Operator]:
+    def take_of_one_site(self) -> list[Step]:
         """Take all operators on one site that are ready, or that these make ready."""
         taken = []
         while self._of_one:
@@ -174,7 +181,7 @@ class _Queue:
                 self._followers[other].append(number)
             yield earlier
 
-    def _release(self, number: int) -> Operator:
+    def _release(self, number: int) -> Step:
         """Return an operator, and let go what waits for it."""
         for follower in self._followers[number]:
             self._n_waiting[follower] -= 1
@@ -202,10 +209,10 @@ class _Walk:
 
     Attributes
     ----------
-    instructions : list of Operator or Factorisation
+    instructions : list of Operator, Layer or Factorisation
     """
 
-    def __init__(self, start: Sequence[Operator]) -> None:
+    def __init__(self, start: Sequence[Step]) -> None:
         self.instructions: list[Instruction] = list(start)
         # None while all bonds are 1, and so every site is a centre of orthogonality.
         self._centre: int | None = None
@@ -215,11 +222,15 @@ class _Walk:
         """Append a round that leaves the centre at one end of its sites."""
         first, last = this.sites
         far = last if end == first else first
+        layer = isinstance(this.operators[0], Layer)
         if self._centre is not None:
-            self._move(min(max(self._centre, first), last))
+            self._move(first if layer else min(max(self._centre, first), last))
         for operator in this.operators:
             self.instructions.append(operator)
-            if operator.sites[0] < operator.sites[1]:
+            if isinstance(operator, Layer):
+                self._widened.update(range(first + 1, last + 1))
+                self._centre = last
+            elif operator.sites[0] < operator.sites[1]:
                 self._widened.update(range(first + 1, last + 1))
                 self._centre = end
                 self._move(far)
@@ -267,6 +278,10 @@ class _Groups:
 
     def numbered(self, instruction: Instruction) -> Instruction:
         """Return an instruction, a truncating one with its group."""
+        if isinstance(instruction, Layer):
+            self.number += 1
+            self._bonds = []
+            return replace(instruction, group=self.number)
         if isinstance(instruction, Operator):
             crossed = range(instruction.sites[0] + 1, instruction.sites[1] + 1)
             if any(bond in crossed for bond in self._bonds):

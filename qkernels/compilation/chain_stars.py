@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
+from qkernels.compilation.chain_layers import Layer, layers_of
 from qkernels.compilation.chain_operators import Operator, matrices, rotation, star
 from qkernels.compilation.primitives import PauliRotation, Primitive, Unitary
 
@@ -17,7 +18,7 @@ from qkernels.compilation.primitives import PauliRotation, Primitive, Unitary
 _Centre: TypeAlias = tuple[int, bool, str]
 
 
-def joined(layer: Iterable[Primitive]) -> Iterator[Operator]:
+def joined(layer: Iterable[Primitive], *, layers: bool = False) -> Iterator[Operator | Layer]:
     """Yield the operators of steps that commute with each other, or are on one site each.
 
     Stars are chosen greedily, that first which saves most.
@@ -26,6 +27,8 @@ def joined(layer: Iterable[Primitive]) -> Iterator[Operator]:
     ----------
     layer : iterable of PauliRotation or Unitary
         Their qubits are sites.
+    layers : bool, default=False
+        Whether couplings that reach far are joined into whole layers.
 
     Examples
     --------
@@ -44,6 +47,9 @@ def joined(layer: Iterable[Primitive]) -> Iterator[Operator]:
                 pairs.append(step)
             else:
                 yield rotation(step)
+    if layers:
+        found, pairs = layers_of(pairs)
+        yield from found
     yield from _stars(pairs)
 
 

@@ -36,6 +36,8 @@ from qkernels.memory import parse_size, require_memory
 _DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
 # What one instruction may add to a state's error, in units of rounding.
 _ROUNDINGS = 30.0
+# Layers of couplings are applied at once where truncations may lose this much.
+_LEAST_OF_LAYERS = 1e-13
 # States are measured so many bytes at a time.
 _BYTES_AT_ONCE = 2**26
 
@@ -112,6 +114,11 @@ class MPSEvaluator(SharedValue):
         self._cache = shared_cache(self.fingerprint(), parse_size(cache_size, "cache_size"))
         self._record = shared_record(self._key())
 
+    @property
+    def _takes_layers(self) -> bool:
+        """Whether a layer's density matrices show weights as small as those that may be lost."""
+        return self.precision == "double" and self.truncation >= _LEAST_OF_LAYERS
+
     def _key(self) -> tuple:
         numbers = self.max_bond, self.truncation, self.precision
         return (*numbers, parse_size(self.cache_size), self.verbose)
@@ -180,7 +187,7 @@ class MPSEvaluator(SharedValue):
             If the states would not fit; the message says how much they need, and what helps.
         """
         inputs, values = checked_points(inputs), checked_parameters(parameters)
-        chain = _overlap_chain(feature_map)
+        chain = _overlap_chain(feature_map, self._takes_layers)
 
         def states(points: np.ndarray) -> Arrays:
             angles = compile_feature_map(feature_map).angles(points, values)
@@ -328,7 +335,7 @@ class MPSEvaluator(SharedValue):
             f"for {len(words.letters)} expectation values at {len(inputs)} points",
             "take fewer points at a time, or fewer observables",
         )
-        chain = _measured_chain(feature_map, words)
+        chain = _measured_chain(feature_map, words, self._takes_layers)
         space = feature_map, _bytes(values), words
 
         def measured(points: np.ndarray) -> Arrays:
@@ -438,16 +445,16 @@ def _padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=64)
-def _overlap_chain(feature_map: FeatureMap) -> Chain:
+def _overlap_chain(feature_map: FeatureMap, layers: bool) -> Chain:
     """Return the chain of what fidelities of a map's states depend on."""
     compiled = compile_feature_map(feature_map)
     steps = compiled.overlap_steps
     qubits = sorted({qubit for step in steps for qubit in step.qubits}) or [0]
-    return compile_chain(steps, qubits, len(compiled.per_point))
+    return compile_chain(steps, qubits, len(compiled.per_point), layers=layers)
 
 
 @functools.lru_cache(maxsize=64)
-def _measured_chain(feature_map: FeatureMap, words: Words) -> Chain:
+def _measured_chain(feature_map: FeatureMap, words: Words, layers: bool) -> Chain:
     """Return the chain of what the values of some words depend on."""
     compiled = compile_feature_map(feature_map)
     letters = {letter for word in words.letters for letter in word}
@@ -455,4 +462,5 @@ def _measured_chain(feature_map: FeatureMap, words: Words) -> Chain:
     kept = functools.reduce(operator.or_, (cone.steps for cone in cones), 0)
     qubits = functools.reduce(operator.or_, (cone.qubits for cone in cones), 0) or 1
     steps = [compiled.steps[k] for k in bits(kept)]
-    return compile_chain(steps, list(bits(qubits)), len(compiled.per_point))
+    n_angles = len(compiled.per_point)
+    return compile_chain(steps, list(bits(qubits)), n_angles, layers=layers)

@@ -18,7 +18,15 @@ from qkernels.compilation.chain import Chain
 from qkernels.loops import mps_evolution
 from qkernels.loops.jit import thread_count
 from qkernels.loops.lanes import lane_count
-from qkernels.loops.mps_evolution import CAPPED, CROWDED, N_STATUS, POINTER, SMALL_ROWS
+from qkernels.loops.mps_evolution import (
+    CAPPED,
+    ENVIRONMENTS,
+    N_STATUS,
+    POINTER,
+    ROOM_ROWS,
+    SMALL_ROWS,
+    TENSOR_ROWS,
+)
 from qkernels.memory import require_memory
 
 # Bonds that fit before there is any reason for more room.
@@ -93,6 +101,7 @@ class ChainSimulation:
         self.slots = chain.slots(angles)
         self.dtype = dtype
         self.sizes = _first_sizes(chain)
+        self.room_rows = SMALL_ROWS
         largest_bond = truncation.max_bond or _ANY_BOND
         self.rules = np.array([truncation.weight, largest_bond, _WORK_A_CALL], dtype=float)
         self._warned = False
@@ -187,7 +196,7 @@ class _Wave:
                 simulation.chain.program,
                 simulation.rules,
             )
-            if self._status[:, CROWDED].any():
+            if self._status[:, [TENSOR_ROWS, ROOM_ROWS]].any():
                 self._grow()
             # A first call may compile the loops: what took long is believed at the next one.
             more = int(self._status[:, POINTER].min()) - done
@@ -217,7 +226,7 @@ class _Wave:
         n, lanes, sizes = len(self._firsts), lane_count(simulation.dtype), simulation.sizes
         factors = simulation.chain.program.factors
         branches = int((factors[:, 5] * factors[:, 6]).max(initial=1))
-        rows = max(int(sizes.max()), 4 * branches, SMALL_ROWS)
+        rows = max(int(sizes.max()), 4 * branches, simulation.room_rows)
         require_memory(
             n * (2 * int(sizes.sum()) + 8 * rows) * lanes * simulation.dtype.itemsize,
             f"for matrix product states whose bonds have reached {self.largest_bond}",
@@ -231,21 +240,14 @@ class _Wave:
     def _grow(self) -> None:
         """Make more room, for all sites as much as the most crowded one needs."""
         simulation, old, planes = self._simulation, self._starts, (self._re, self._im)
-        needed = self._needed() * _MARGIN
-        wanted = np.minimum(needed, _largest_sizes(simulation.chain)).astype(np.int64)
+        tensor_rows, room_rows = (self._status[:, k].max() for k in (TENSOR_ROWS, ROOM_ROWS))
+        wanted = np.minimum(tensor_rows * _MARGIN, _largest_sizes(simulation.chain))
+        wanted = np.maximum(wanted, tensor_rows).astype(np.int64)
         simulation.sizes = np.maximum(simulation.sizes, wanted)
+        simulation.room_rows = max(simulation.room_rows, int(room_rows) * _MARGIN)
         self._allocate()
-        self._status[:, CROWDED] = 0
+        self._status[:, [TENSOR_ROWS, ROOM_ROWS]] = 0
+        self._status[:, ENVIRONMENTS:] = 0
         for first, end, new in zip(old, old[1:], self._starts, strict=False):
             for plane, before in zip((self._re, self._im), planes, strict=True):
                 plane[:, new : new + end - first] = before[:, first:end]
-
-    def _needed(self) -> int:
-        """Return how many rows the largest tensor of the operators that did not fit needs."""
-        program, sizes = self._simulation.chain.program, [0]
-        for worker in np.flatnonzero(self._status[:, CROWDED]):
-            _, first, end = program.instructions[self._status[worker, POINTER]]
-            for site, *_, left, right in program.factors[first:end]:
-                bonds = self._bonds[worker, site : site + 2]
-                sizes.append(2 * int(bonds[0]) * left * int(bonds[1]) * right)
-        return max(sizes)

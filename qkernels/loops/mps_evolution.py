@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from qkernels.loops import mps_layers
 from qkernels.loops.jit import jit, run_workers
 from qkernels.loops.lanes import fill, load, store
 from qkernels.loops.mps_factorization import (
@@ -21,12 +22,15 @@ from qkernels.loops.mps_factorization import (
 )
 from qkernels.loops.products import multiply
 
-# Rows of `program.instructions`: (opcode, first or site, end or group).
-APPLY, RIGHT, LEFT = range(3)
+# Rows of `program.instructions`: (opcode, first or site or row, end or group).
+APPLY, RIGHT, LEFT, LAYER = range(4)
 # Rows of `program.factors`: (site, kind, letter, slot, place, left width, right width).
 TURN, PROJECT, PASS, COSINE, WORD, MATRIX = range(6)
-# Columns of a worker's status.
-POINTER, CROWDED, CAPPED, N_STATUS = range(4)
+# Columns of a worker's status: the next instruction, how many rows of a tensor and of its room
+# that needs if there are too few, whether `max_bond` has cut off more than may be discarded, and
+# what is known of the environments of a layer.
+POINTER, TENSOR_ROWS, ROOM_ROWS, CAPPED, ENVIRONMENTS = range(5)
+N_STATUS = ENVIRONMENTS + 3
 # Rows that a factorisation needs beside the tensors.
 SMALL_ROWS = 8
 # Of the weight that may be discarded, this part is left out before rows are made orthogonal.
@@ -172,16 +176,36 @@ def _apply_factor(re, im, start, dl, dr, factor, wr, wi, tr, ti):
 
 
 @jit
-def _is_crowded(instruction, factors, starts, bonds):
-    """Return whether an operator would make a tensor larger than its room."""
-    if instruction[0] != APPLY:
-        return False
+def _most_rows(instruction, factors, bonds):
+    """Return how many rows the largest tensor that an operator makes takes."""
+    most = 0
     for row in range(instruction[1], instruction[2]):
         site, left, right = factors[row, 0], factors[row, 5], factors[row, 6]
-        size = 2 * bonds[site] * left * bonds[site + 1] * right
-        if starts[site] + size > starts[site + 1]:
-            return True
-    return False
+        most = max(most, 2 * bonds[site] * left * bonds[site + 1] * right)
+    return most
+
+
+@jit
+def _fits(instruction, program, starts, bonds, room_rows, status):
+    """Return whether there is room for what an instruction makes; note how much if there is not."""
+    if instruction[0] == APPLY:
+        first, end = program.factors[instruction[1], 0], program.factors[instruction[2] - 1, 0]
+        rows = _most_rows(instruction, program.factors, bonds)
+    elif instruction[0] == LAYER:
+        first = program.layers[instruction[1], mps_layers.SITE]
+        end, rows = first + 1, mps_layers.needed_rows(instruction[1], bonds, program.layers)
+        known = status[ENVIRONMENTS:]
+        at = mps_layers.plan(instruction[1], bonds, program.layers, known)
+        if at[mps_layers.END] > 4 * room_rows:
+            status[ROOM_ROWS] = at[mps_layers.END] // 4 + 1
+            return False
+    else:
+        return True
+    for site in range(first, end + 1):
+        if starts[site] + rows > starts[site + 1]:
+            status[TENSOR_ROWS] = rows
+            return False
+    return True
 
 
 @jit
@@ -326,18 +350,34 @@ def _factorise_left(re, im, starts, bonds, site, group, room, rules, limits, wei
 
 
 @jit
-def _work(instruction, factors, bonds):
+def _work(instruction, program, bonds):
     """Return about how many complex products an instruction takes at each point."""
     if instruction[0] == APPLY:
-        site = factors[instruction[1], 0]
+        site = program.factors[instruction[1], 0]
         return 16.0 * bonds[site] * bonds[site + 1] * (instruction[2] - instruction[1])
+    if instruction[0] == LAYER:
+        return mps_layers.work(instruction[1], bonds, program.layers)
     site = instruction[1]
     count = float(max(bonds[site], bonds[site + 1]))
     return (6.0 if instruction[2] < 0 else 60.0) * count * count * min(2 * bonds[site], count)
 
 
 @jit
-def _step(state, starts, bonds, instruction, program, trig, room, rules, limits, weights, ranks):
+def _step_of_layer(state, starts, bonds, instruction, program, trig, room, rules, weights, known):
+    """Take the next site of a layer to its final form."""
+    lanes = room.shape[2]
+    space = room[:4].reshape((-1, lanes)), room[4:].reshape((-1, lanes))
+    number, group = instruction[1], instruction[2]
+    at = mps_layers.plan(number, bonds, program.layers, known)
+    return mps_layers.step(
+        state, starts, bonds, program, number, group, trig, space, known, at, rules, weights
+    )
+
+
+@jit
+def _step(
+    state, starts, bonds, instruction, program, trig, room, rules, limits, weights, ranks, known
+):
     """Carry out one instruction; return whether more was lost than was allowed."""
     re, im = state
     if instruction[0] == APPLY:
@@ -345,6 +385,10 @@ def _step(state, starts, bonds, instruction, program, trig, room, rules, limits,
         _apply(re, im, starts, bonds, instruction, program.factors, trig, matrices, room)
         return False
     site, group = instruction[1], instruction[2]
+    if instruction[0] == LAYER:
+        return _step_of_layer(
+            state, starts, bonds, instruction, program, trig, room, rules, weights, known
+        )
     if instruction[0] == RIGHT:
         return _factorise_right(
             re, im, starts, bonds, site, group, room, rules, limits, weights, ranks
@@ -360,10 +404,9 @@ def _advance(
     limits, work = np.empty((3, re.shape[2])), 0.0
     while own_status[POINTER] < len(program.instructions) and work < rules[2]:
         instruction = program.instructions[own_status[POINTER]]
-        if _is_crowded(instruction, program.factors, starts, own_bonds):
-            own_status[CROWDED] = 1
+        if not _fits(instruction, program, starts, own_bonds, rooms.shape[2], own_status):
             return
-        work += _work(instruction, program.factors, own_bonds)
+        work += _work(instruction, program, own_bonds)
         capped = _step(
             state,
             starts,
@@ -376,6 +419,7 @@ def _advance(
             limits,
             weights[worker],
             ranks[worker],
+            own_status[ENVIRONMENTS:],
         )
         if capped:
             own_status[CAPPED] = 1
@@ -400,9 +444,11 @@ def advance(re, im, starts, bonds, weights, ranks, trig, rooms, status, program,
         cos and sin of the slots.
     rooms : (n_workers, 8, rows, lanes) array
         At least as many rows as a site may have, 4 for each pair of branches, and SMALL_ROWS.
+        Layers say how many more they need.
     status : (n_workers, N_STATUS) array of int64
-        The next instruction; whether it needs more room for a tensor; whether `max_bond` has made
-        truncations discard more than they may.
+        The next instruction; how many rows it needs for a tensor, or in a room, if there are too
+        few; whether `max_bond` has made truncations discard more than they may; and what is known
+        of a layer's environments, which is to be set to 0 when a room is replaced.
     program : ChainProgram
     rules : (3,) array of float64
         The relative weight that one truncation may discard, the largest bond, and the work after

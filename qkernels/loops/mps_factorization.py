@@ -58,7 +58,7 @@ def _subtract(vr, vi, v, qr, qi, q, real, imag, length):
 
 
 @jit
-def _choose_pivots(pivots, norms, count):
+def choose_pivots(pivots, norms, count):
     """Write, for each point, the place of its vector with the largest norm."""
     for lane in range(norms.shape[1]):
         best = 0
@@ -92,7 +92,7 @@ def _orthogonalise_again(qr, qi, cr, ci, small, rank, count, length, pivots):
 
 
 @jit
-def _is_done(norms, count, most):
+def is_done(norms, count, most):
     """Return whether, at each point, the vectors' remainders are together at most `most`."""
     for lane in range(norms.shape[1]):
         total = 0.0
@@ -140,9 +140,9 @@ def orthonormalise(vr, vi, qr, qi, cr, ci, norms, small, count, length, most, le
     for j in range(count):
         store(norms, j, squared_norm(vr, vi, j * length, length))
     rank, zero = 0, fill(cr, 0.0)
-    while rank < min(count, length) and not _is_done(norms, count, most):
+    while rank < min(count, length) and not is_done(norms, count, most):
         q, row = rank * length, rank * count
-        _choose_pivots(pivots, norms, count)
+        choose_pivots(pivots, norms, count)
         _gather(qr, qi, q, vr, vi, pivots, length)
         _orthogonalise_again(qr, qi, cr, ci, small, rank, count, length, pivots)
         _normalise(qr, qi, q, length, small, least)

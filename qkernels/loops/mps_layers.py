@@ -1,0 +1,499 @@
+"""Layers of commuting couplings on matrix product states, all of them in one sweep.
+
+A layer multiplies by exp(-i Σ φ_jk Z_j Z_k) over many pairs, some of them far apart. Going to the
+right, what a site needs to know of the sites before it is the values of those that are still
+coupled to sites ahead: their *history* h. So the layer is a product operator whose bond is the
+number of histories, and every history and spin goes on to one history, with one phase. The state
+times the layer is never written down: at each cut, the tensor M of axes (left bond and spin) and
+(history, right bond) is projected onto the few directions that matter, found from the density
+matrix G = M E M† by pivoted Cholesky, where the environment E, the overlaps of what is right of
+the cut, is the identity for equal histories and reaches no further than the couplings do.
+
+Which couplings make a layer is the business of `qkernels.compilation`; everything else that happens
+to a state, that of `mps_evolution`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qkernels.loops.jit import jit
+from qkernels.loops.lanes import fill, load, store
+from qkernels.loops.mps_factorization import choose_pivots, is_done, orthonormalise
+from qkernels.loops.products import multiply
+
+# Columns of `program.layers`: the row of one site of a layer.
+SITE, LAST, REACH, BEFORE, AFTER, FIRST_COUPLING, END_COUPLING, TARGETS, OPENS = range(9)
+# Environments are computed for so many cuts ahead.
+_AHEAD = 8
+# Where things start in the room of a step. First come environments; then phases, matrices that
+# make an environment, M by spins, M E, the adjoint of M, G, the columns of its factor, orthonormal
+# ones, M in their terms, that times the next tensor, norms.
+PHASES, ADJOINT, HALF, PRODUCT, MATRIX, WEIGHED, ADJOINTS, GRAM, COLUMNS, BASIS = range(10)
+REST, NEXT, NORMS, END = range(10, 14)
+# Columns of what is known of the environments: the row of the layer at which they start, the one
+# at which they end, and how many rows each takes.
+START, STOP, EACH = range(3)
+
+
+@jit
+def _clear(re, im, first, count):
+    zero = fill(re, 0.0)
+    for i in range(first, first + count):
+        store(re, i, zero)
+        store(im, i, zero)
+
+
+@jit
+def _add_multiple(re, im, out, step, x, rows, columns, fr, fi):
+    """Add f times a matrix to another one, whose rows are `step` apart."""
+    for i in range(rows):
+        for j in range(columns):
+            k, place = x + i * columns + j, out + i * step + j
+            a, b = load(re, k), load(im, k)
+            store(re, place, load(re, place) + fr * a - fi * b)
+            store(im, place, load(im, place) + fr * b + fi * a)
+
+
+@jit
+def _add_adjoint_multiple(re, im, out, x, n, fr, fi):
+    """Add f times the adjoint of a square matrix to another one."""
+    for i in range(n):
+        for j in range(n):
+            a, b, place = load(re, x + j * n + i), load(im, x + j * n + i), out + i * n + j
+            store(re, place, load(re, place) + fr * a + fi * b)
+            store(im, place, load(im, place) + fi * a - fr * b)
+
+
+@jit
+def _pair(histories, high, low):
+    """Return the number of a pair, high > low: those of one `low` follow each other."""
+    return low * (2 * histories - low - 1) // 2 + high - low - 1
+
+
+@jit
+def _write_phases(re, im, first, row, couplings, trig):
+    """Write exp(-iΣφ) for each history and spin of a site, 2 h + s rows from the first one."""
+    for h in range(row[BEFORE]):
+        for s in range(2):
+            real, imag = fill(re, 1.0), fill(re, 0.0)
+            for k in range(row[FIRST_COUPLING], row[END_COUPLING]):
+                c, d = load(trig, 2 * couplings[k, 1]), load(trig, 2 * couplings[k, 1] + 1)
+                same = ((h >> couplings[k, 0]) & 1) == s
+                d = fill(re, -1.0 if same else 1.0) * d
+                real, imag = real * c - imag * d, real * d + imag * c
+            store(re, first + 2 * h + s, real)
+            store(im, first + 2 * h + s, imag)
+
+
+@jit
+def _relative_phase(re, im, phases, h, g, spin):
+    """Return the phase of history h over that of history g."""
+    ar, ai = load(re, phases + 2 * h + spin), load(im, phases + 2 * h + spin)
+    br, bi = load(re, phases + 2 * g + spin), load(im, phases + 2 * g + spin)
+    return ar * br + ai * bi, ai * br - ar * bi
+
+
+@jit
+def _spin_range(row, spin):
+    """Return the histories behind a site that one of its spins may have: first and end."""
+    if not row[OPENS]:
+        return 0, row[AFTER]
+    half = row[AFTER] // 2
+    return (half, row[AFTER]) if spin else (0, half)
+
+
+# -- Environments. `at` says where things are in the room: see `_plan`.
+
+
+@jit
+def _write_adjoint(re, im, out, own_re, own_im, start, rows, columns, step):
+    """Write the adjoint of a site's matrix for one spin."""
+    zero = fill(re, 0.0)
+    for i in range(rows):
+        for j in range(columns):
+            store(re, out + j * rows + i, load(own_re, start + i * step + j))
+            store(im, out + j * rows + i, zero - load(own_im, start + i * step + j))
+
+
+@jit
+def _push(re, im, own, start, spin, block, before, behind, at):
+    """Write A E A^H of one spin's matrix A at `at[PRODUCT]`; without a block, A A^H."""
+    right = (re, im, at[ADJOINT], before)
+    if block >= 0:
+        right = (re, im, at[HALF], before)
+        adjoint = (re, im, at[ADJOINT], before)
+        multiply(right, (re, im, block, behind), adjoint, behind, behind, before)
+    left = (own[0], own[1], start + spin * behind, 2 * behind)
+    multiply((re, im, at[PRODUCT], before), left, right, before, behind, before)
+
+
+@jit
+def _spread(re, im, out, row, targets, spin, high, low, before, at):
+    """Add the product to the blocks of all pairs of histories that go on to (high, low)."""
+    first = row[TARGETS] + spin
+    for g in range(row[BEFORE]):
+        down = targets[first + 2 * g]
+        if down not in (high, low):
+            continue
+        for h in range(g + 1, row[BEFORE]):
+            up = targets[first + 2 * h]
+            if up + down != high + low or up not in (high, low):
+                continue
+            fr, fi = _relative_phase(re, im, at[PHASES], h, g, spin)
+            block = out + _pair(row[BEFORE], h, g) * before * before
+            if up == high:
+                _add_multiple(re, im, block, before, at[PRODUCT], before, before, fr, fi)
+            else:
+                _add_adjoint_multiple(re, im, block, at[PRODUCT], before, fr, fi)
+
+
+@jit
+def _write_environment(re, im, out, env, own, start, bonds, row, targets, at):
+    """Write the environment before a site, at `out`, given that behind it, at `env`."""
+    before, behind = bonds
+    _clear(re, im, out, _pair(row[BEFORE], row[BEFORE], row[BEFORE] - 1) * before * before)
+    for spin in range(2):
+        place = start + spin * behind
+        _write_adjoint(re, im, at[ADJOINT], own[0], own[1], place, before, behind, 2 * behind)
+        first, end = _spin_range(row, spin)
+        for low in range(first, end):
+            for high in range(low, end):
+                block = -1
+                if high > low:
+                    block = env + _pair(row[AFTER], high, low) * behind * behind
+                _push(re, im, own, start, spin, block, before, behind, at)
+                _spread(re, im, out, row, targets, spin, high, low, before, at)
+
+
+@jit
+def _write_environments(re, im, own, starts, bonds, program, number, trig, known, at):
+    """Write the environments behind a site and behind some sites ahead of it.
+
+    They start as identities, far enough ahead for no history that is asked for to reach.
+    """
+    layers = program.layers
+    to_go = layers[number, LAST] - layers[number, SITE]
+    ahead = min(_AHEAD, to_go)
+    far = min(ahead - 1 + layers[number, REACH], to_go)
+    each = known[EACH]
+    _clear(re, im, far * each, each)
+    for k in range(far, 0, -1):
+        row = layers[number + k]
+        site = row[SITE]
+        _write_phases(re, im, at[PHASES], row, program.couplings, trig)
+        sides, out = (bonds[site], bonds[site + 1]), (k - 1) * each
+        _write_environment(
+            re, im, out, k * each, own, starts[site], sides, row, program.targets, at
+        )
+    known[START], known[STOP] = number, number + ahead
+
+
+# -- One cut
+
+
+@jit
+def _read_matrix(re, im, own, start, left, width, at):
+    """Write M by spins, rows s * left + a, and its adjoint for each spin."""
+    zero = fill(re, 0.0)
+    for s in range(2):
+        for a in range(left):
+            source, row = start + (2 * a + s) * width, s * left + a
+            for j in range(width):
+                x, y = load(own[0], source + j), load(own[1], source + j)
+                store(re, at[MATRIX] + row * width + j, x)
+                store(im, at[MATRIX] + row * width + j, y)
+                store(re, at[ADJOINTS] + (s * width + j) * left + a, x)
+                store(im, at[ADJOINTS] + (s * width + j) * left + a, zero - y)
+
+
+@jit
+def _weigh(re, im, row, left, bond, env, at):
+    """Write, for each spin and history g, Σ_{h > g} M_h E_hg + M_g / 2."""
+    width, half = row[AFTER] * bond, fill(re, 0.5)
+    for s in range(2):
+        first, end = _spin_range(row, s)
+        base = s * left * width
+        for g in range(row[AFTER]):
+            out, low = at[WEIGHED] + base + g * bond, max(first, g + 1)
+            for a in range(left):
+                for c in range(bond):
+                    k = base + a * width + g * bond + c
+                    store(re, at[WEIGHED] + k, half * load(re, at[MATRIX] + k))
+                    store(im, at[WEIGHED] + k, half * load(im, at[MATRIX] + k))
+            if low < end:
+                block = env + _pair(row[AFTER], low, g) * bond * bond
+                x = (re, im, at[MATRIX] + base + low * bond, width)
+                product = (re, im, at[REST], bond)
+                multiply(product, x, (re, im, block, bond), left, (end - low) * bond, bond)
+                one, zero = fill(re, 1.0), fill(re, 0.0)
+                _add_multiple(re, im, out, width, at[REST], left, bond, one, zero)
+
+
+@jit
+def _write_density(re, im, row, left, bond, at):
+    """Write the density matrix G = H + H^H, H what is weighed times the adjoint of M."""
+    size, width = 2 * left, row[AFTER] * bond
+    for s in range(2):
+        for u in range(2):
+            first, end = _spin_range(row, u)
+            out = (re, im, at[GRAM] + s * left * size + u * left, size)
+            x = (re, im, at[WEIGHED] + s * left * width + first * bond, width)
+            y = (re, im, at[ADJOINTS] + (u * width + first * bond) * left, left)
+            multiply(out, x, y, left, (end - first) * bond, left)
+    zero = fill(re, 0.0)
+    for i in range(size):
+        for j in range(i + 1):
+            upper, lower = at[GRAM] + j * size + i, at[GRAM] + i * size + j
+            real = load(re, lower) + load(re, upper)
+            imag = load(im, lower) - load(im, upper)
+            store(re, lower, real)
+            store(im, lower, imag)
+            store(re, upper, real)
+            store(im, upper, zero - imag)
+
+
+@jit
+def _next_column(re, im, rank, size, pivots, norms, least, at):
+    """Write the next column of the Cholesky factor, at each point that of its own pivot."""
+    column = at[COLUMNS] + rank * size
+    for lane in range(len(pivots)):
+        p = pivots[lane]
+        for i in range(size):
+            re[column + i, lane] = re[at[GRAM] + i * size + p, lane]
+            im[column + i, lane] = im[at[GRAM] + i * size + p, lane]
+    factor = at[NORMS] + size
+    for k in range(rank):
+        earlier = at[COLUMNS] + k * size
+        for lane in range(len(pivots)):
+            re[factor, lane] = re[earlier + pivots[lane], lane]
+            im[factor, lane] = im[earlier + pivots[lane], lane]
+        fr, fi = load(re, factor), load(im, factor)
+        for i in range(size):
+            a, b = load(re, earlier + i), load(im, earlier + i)
+            store(re, column + i, load(re, column + i) - (a * fr + b * fi))
+            store(im, column + i, load(im, column + i) - (b * fr - a * fi))
+    for lane in range(len(pivots)):
+        norm = norms[pivots[lane], lane]
+        re[factor, lane] = 1.0 / np.sqrt(norm) if norm > least[lane] else 0.0
+    scale = load(re, factor)
+    for i in range(size):
+        a, b = load(re, column + i) * scale, load(im, column + i) * scale
+        store(re, column + i, a)
+        store(im, column + i, b)
+        store(norms, i, load(norms, i) - a * a - b * b)
+    for lane in range(len(pivots)):
+        norms[pivots[lane], lane] = 0.0
+
+
+@jit
+def _write_columns(re, im, size, width, rules, lost, at):
+    """Factorise G into few columns, by pivots; return how many, and whether they are too few.
+
+    There may be twice as many as the largest bond: the truncation of the bond by its singular
+    values, which follows, chooses better. `lost` gets the weight of what they leave out, and of
+    what rounding may hide.
+    """
+    lanes, unit = re.shape[1], 2.0 * re.itemsize * 2.0**-56
+    norms = re[at[NORMS] : at[NORMS] + size]
+    least, most = np.empty(lanes), np.empty(lanes)
+    for i in range(size):
+        store(norms, i, load(re, at[GRAM] + i * size + i))
+    for lane in range(lanes):
+        total = norms[:, lane].sum()
+        least[lane], most[lane] = unit * total, max(rules[0], unit * size) * total
+    rank, pivots = 0, np.empty(lanes, np.int64)
+    while rank < min(size, width, 2 * int(rules[1])) and not is_done(norms, size, most):
+        choose_pivots(pivots, norms, size)
+        _next_column(re, im, rank, size, pivots, norms, least, at)
+        rank += 1
+    capped = False
+    for lane in range(lanes):
+        lost[lane] = max(norms[:, lane].sum(), 0.0) + least[lane]
+        capped |= lost[lane] > 2.0 * most[lane]
+    return max(rank, 1), capped
+
+
+@jit
+def _orthonormalise_columns(re, im, rank, size, at):
+    """Write orthonormal vectors that span the columns; return how many."""
+    lanes, norms = re.shape[1], at[NORMS]
+    columns, basis, rest = at[COLUMNS], at[BASIS], at[GRAM]
+    nothing = np.zeros(lanes)
+    for lane in range(lanes):
+        for i in range(rank * size):
+            a, b = re[columns + i, lane], im[columns + i, lane]
+            nothing[lane] += a * a + b * b
+        nothing[lane] *= 1e-30
+    found = orthonormalise(
+        re[columns:basis],
+        im[columns:basis],
+        re[basis : at[REST]],
+        im[basis : at[REST]],
+        re[rest:columns],
+        im[rest:columns],
+        re[norms : norms + size],
+        re[norms + size : at[END]],
+        rank,
+        size,
+        nothing,
+        nothing,
+    )
+    return max(found, 1)
+
+
+@jit
+def _project(re, im, row, left, rank, bond, at):
+    """Write M in terms of the orthonormal vectors, whose conjugates are left in their place."""
+    size, width, zero = 2 * left, row[AFTER] * bond, fill(re, 0.0)
+    for i in range(at[BASIS], at[BASIS] + rank * size):
+        store(im, i, zero - load(im, i))
+    if not row[OPENS]:
+        out, x = (re, im, at[REST], width), (re, im, at[BASIS], size)
+        multiply(out, x, (re, im, at[MATRIX], width), rank, size, width)
+        return
+    for s in range(2):
+        first, end = _spin_range(row, s)
+        out, x = (re, im, at[REST] + first * bond, width), (re, im, at[BASIS] + s * left, size)
+        y = (re, im, at[MATRIX] + s * left * width + first * bond, width)
+        multiply(out, x, y, rank, left, (end - first) * bond)
+
+
+@jit
+def _write_basis(own, start, re, im, left, rank, at):
+    """Write the orthonormal vectors as a site's tensor, given their conjugates."""
+    zero = fill(re, 0.0)
+    for i in range(rank):
+        for s in range(2):
+            for a in range(left):
+                k, place = at[BASIS] + (2 * i + s) * left + a, start + (2 * a + s) * rank + i
+                store(own[0], place, load(re, k))
+                store(own[1], place, zero - load(im, k))
+
+
+@jit
+def _spread_histories(own, start, re, im, row, targets, left, behind, at):
+    """Write the M of a site, given, for each spin, the rows (left bond, history) at `at[NEXT]`."""
+    before, width = row[BEFORE], row[AFTER] * behind
+    _clear(own[0], own[1], start, 2 * left * width)
+    for s in range(2):
+        for a in range(left):
+            for h in range(before):
+                k = at[NEXT] + ((s * left + a) * before + h) * behind
+                place = start + (2 * a + s) * width + targets[row[TARGETS] + 2 * h + s] * behind
+                fr, fi = load(re, at[PHASES] + 2 * h + s), load(im, at[PHASES] + 2 * h + s)
+                for c in range(behind):
+                    x, y = load(re, k + c), load(im, k + c)
+                    real = load(own[0], place + c) + fr * x - fi * y
+                    imag = load(own[1], place + c) + fr * y + fi * x
+                    store(own[0], place + c, real)
+                    store(own[1], place + c, imag)
+
+
+@jit
+def _absorb(own, start, re, im, row, program, trig, left, bond, behind, at):
+    """Make of a site's tensor its M, given what is left of the M before it."""
+    _write_phases(re, im, at[PHASES], row, program.couplings, trig)
+    rows = left * row[BEFORE]
+    for s in range(2):
+        out = (re, im, at[NEXT] + s * rows * behind, behind)
+        tensor = (own[0], own[1], start + s * behind, 2 * behind)
+        multiply(out, (re, im, at[REST], bond), tensor, rows, bond, behind)
+    _spread_histories(own, start, re, im, row, program.targets, left, behind, at)
+
+
+@jit
+def _write_identity(re, im, first, size):
+    _clear(re, im, first, size * size)
+    for i in range(size):
+        store(re, first + i * size + i, fill(re, 1.0))
+
+
+@jit
+def plan(number, bonds, layers, known):
+    """Return where things start in the room of a step, and in all how many rows it takes."""
+    row, after = layers[number], layers[number + 1]
+    left, bond, behind = bonds[row[SITE]], bonds[row[SITE] + 1], bonds[row[SITE] + 2]
+    histories, widest, each = 1, 1, 0
+    for k in range(number, number + layers[number, LAST] - layers[number, SITE] + 1):
+        own = bonds[layers[k, SITE] + 1]
+        histories, widest = max(histories, layers[k, BEFORE]), max(widest, own, left)
+        each = max(each, layers[k, AFTER] * (layers[k, AFTER] - 1) // 2 * own * own)
+    if known[STOP] <= number:
+        known[EACH] = each
+    size, width = 2 * left, row[AFTER] * bond
+    rank = min(size, width)
+    sizes = np.array(
+        [
+            2 * histories,
+            widest * widest,
+            widest * widest,
+            widest * widest,
+            size * width,
+            size * width,
+            size * width,
+            size * size,
+            rank * size,
+            rank * size,
+            max(rank * width, left * left),
+            2 * max(rank * after[BEFORE] * behind, left * bond),
+            size + 8,
+        ]
+    )
+    at = np.empty(END + 1, np.int64)
+    at[PHASES] = (_AHEAD + row[REACH] + 1) * known[EACH]
+    for k in range(len(sizes)):
+        at[k + 1] = at[k] + sizes[k]
+    return at
+
+
+@jit
+def needed_rows(number, bonds, layers):
+    """Return how many rows the largest tensor of a step takes."""
+    row, after = layers[number], layers[number + 1]
+    left, bond, behind = bonds[row[SITE]], bonds[row[SITE] + 1], bonds[row[SITE] + 2]
+    rank = min(2 * left, row[AFTER] * bond)
+    return 2 * max(left * row[AFTER] * bond, rank * after[AFTER] * behind)
+
+
+@jit
+def work(number, bonds, layers):
+    """Return about how many complex products a step takes at each point."""
+    row = layers[number]
+    left, bond = bonds[row[SITE]], bonds[row[SITE] + 1]
+    width, size = float(row[AFTER] * bond), 2.0 * left
+    ahead = layers[number, AFTER] ** 2.0 * bond**3
+    return ahead + 0.5 * size * width * width + size * size * width
+
+
+@jit
+def step(own, starts, bonds, program, number, group, trig, room, known, at, rules, weights):
+    """Take one site of a layer to its final form, and its neighbour to M.
+
+    The site's right bond is truncated; errors are added to the group's weights. Returns whether
+    the largest bond has cut off more than may be discarded.
+    """
+    re, im = room
+    layers = program.layers
+    row, after = layers[number], layers[number + 1]
+    site = row[SITE]
+    left, bond, behind = bonds[site], bonds[site + 1], bonds[site + 2]
+    if row[BEFORE] == 1:
+        _write_identity(re, im, at[REST], left)
+        _absorb(own, starts[site], re, im, row, program, trig, left, left, bond, at)
+    if not known[START] <= number < known[STOP]:
+        _write_environments(re, im, own, starts, bonds, program, number, trig, known, at)
+    env = (number - known[START]) * known[EACH]
+    size, width = 2 * left, row[AFTER] * bond
+    _read_matrix(re, im, own, starts[site], left, width, at)
+    _weigh(re, im, row, left, bond, env, at)
+    _write_density(re, im, row, left, bond, at)
+    lost = np.empty(re.shape[1])
+    rank, capped = _write_columns(re, im, size, width, rules, lost, at)
+    weights[group] += lost
+    rank = _orthonormalise_columns(re, im, rank, size, at)
+    _project(re, im, row, left, rank, bond, at)
+    _write_basis(own, starts[site], re, im, left, rank, at)
+    bonds[site + 1] = rank
+    _absorb(own, starts[site + 1], re, im, after, program, trig, rank, bond, behind, at)
+    return capped
