@@ -373,7 +373,7 @@ def _by_pairs(
     entries = float(np.sum(2 * bonds[:-1] * bonds[1:]))
     states, chains = (_POINTS * _BYTES * count for count in (amplitudes, entries))
     if (states <= _ROOM) != (chains <= _ROOM):
-        what = f"the states of {_POINTS} points take {{}}, not up to {{}}"
+        what = f"the states of {_POINTS} points take {{}}, not {{}}"
         return _cheaper(states, chains, f"{name}, and {what}", format_size)
     products = pair_products(bonds[np.newaxis], bonds[np.newaxis])
     return _cheaper(4 * amplitudes, products, f"{name}, and a pair takes {{}} products, not {{}}")

@@ -131,7 +131,7 @@ def test_states_for_which_there_is_no_room_are_not_taken():
     choice = choice_for_fidelities(ising(20, distance=2, layers=1))
     assert not choice.takes_states
     assert "and the states of 500 points take " in choice.reason
-    assert choice.reason.endswith(", not up to 8.39 GB")
+    assert choice.reason.endswith(", not 8.39 GB")
 
 
 def test_what_all_points_share_at_the_end_does_not_count():
