@@ -37,8 +37,8 @@ _MARGIN = 2
 _ANY_BOND = 2**40
 # A loop cannot be interrupted: one call is given about this much work, in complex products.
 _WORK_A_CALL = 2e7
-# What takes longer, in seconds, is said beforehand.
-_LONG = 1800.0
+# What takes longer, in seconds, is said beforehand, once so much of it has been seen.
+_LONG, _SEEN = 1800.0, 20.0
 _ADVICE = (
     "give max_bond, at the price of an error that report() bounds, or take a map with fewer "
     "layers, or with couplings of neighbours only"
@@ -181,6 +181,7 @@ class _Wave:
         """Carry the blocks on; yield, now and then, how long the rest takes at the present pace."""
         simulation = self._simulation
         n_instructions = len(simulation.chain.program.instructions)
+        seen = 0.0
         while (done := int(self._status[:, POINTER].min())) < n_instructions:
             start = time.perf_counter()
             mps_evolution.advance(
@@ -198,9 +199,10 @@ class _Wave:
             )
             if self._status[:, [TENSOR_ROWS, ROOM_ROWS]].any():
                 self._grow()
-            # A first call may compile the loops: what took long is believed at the next one.
             more = int(self._status[:, POINTER].min()) - done
-            if done and more:
+            # A first call may have compiled the loops.
+            seen += time.perf_counter() - start if done else 0.0
+            if seen > _SEEN and more:
                 yield (time.perf_counter() - start) / more * (n_instructions - done - more)
 
     def blocks(self) -> Iterator[Block]:
