@@ -166,9 +166,10 @@ def registers(cones: Iterable[Cone]) -> list[Register]:
     Two are joined where one register costs no more than two.
     """
     found = [Register(cone, (cone,), n_words) for cone, n_words in Counter(cones).items()]
-    while len(joined := _joined(found)) < len(found):
-        found = joined
-    return found
+    joined = _joined(found)
+    while len(joined) < len(found):
+        found, joined = joined, _joined(joined)
+    return joined
 
 
 def _joined(registers: Iterable[Register]) -> list[Register]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -109,10 +109,8 @@ def factors(compiled: CompiledCircuit, words: Words) -> tuple[Factor, ...]:
     MemoryError
         If a light cone is so wide that no memory could hold its state.
     """
-    parts = [compiled.cones.parts(word) for word in words.letters]
-    distinct = {part for found in parts for part in found}
-    _require_narrow(cone for cone, _ in distinct)
-    hosts = registers(cone for cone, _ in distinct)
+    parts = [_narrow_parts(compiled, word) for word in words.letters]
+    hosts = registers(cone for cone, _ in {part for found in parts for part in found})
     host = {member: register.cone for register in hosts for member in register.members}
     held: dict[Cone, dict[int, Word]] = {register.cone: {} for register in hosts}
     for j, found in enumerate(parts):
@@ -122,13 +120,15 @@ def factors(compiled: CompiledCircuit, words: Words) -> tuple[Factor, ...]:
     return tuple(_factor(compiled.cone_component(cone), here) for cone, here in held.items())
 
 
-def _require_narrow(cones: Iterable[Cone]) -> None:
-    widest = max((cone.n_qubits for cone in cones), default=0)
+def _narrow_parts(compiled: CompiledCircuit, word: Word) -> list[tuple[Cone, Word]]:
+    parts = compiled.cones.parts(word)
+    widest = max((cone.n_qubits for cone, _ in parts), default=0)
     if widest > MAX_CONNECTED_QUBITS:
         raise MemoryError(
             f"expected observables that depend on at most {MAX_CONNECTED_QUBITS} connected qubits, "
             f"got one whose light cone holds {widest}: {NARROWER}"
         )
+    return parts
 
 
 def _factor(component: Component, words: Mapping[int, Word]) -> Factor:

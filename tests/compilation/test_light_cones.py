@@ -204,6 +204,7 @@ def hosts(*cones):
 )
 def test_each_cone_is_in_one_register_and_all_together_cost_no_more(cones):
     found = registers(cones)
+    assert registers(cones[::-1]) == found
     assert sorted(cone for register in found for cone in register.members) == sorted(set(cones))
     for register in found:
         assert register.cone == reduce(Cone.__or__, register.members)
