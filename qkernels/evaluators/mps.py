@@ -112,7 +112,7 @@ class MPSEvaluator(SharedValue):
         self.verbose = integer(verbose, "verbose", 0)
         self._dtype = _DTYPES[precision]
         self._cache = shared_cache(self.fingerprint(), parse_size(cache_size, "cache_size"))
-        self._record = shared_record(self._key())
+        self._record = shared_record(self.fingerprint())
 
     @property
     def _takes_layers(self) -> bool:
