@@ -181,6 +181,7 @@ MEASURED = [
         "peak": 2e9,
         "smallest": -3e-13,
         "largest": 1000.0,
+        "version": "1.2.3",
         "checked": 1000,
         "differs": 2e-11,
         "their_states": 0.04,
@@ -213,6 +214,7 @@ def test_tables_show_times_beside_those_of_others():
     assert ["qkernels", "20.0 s", "80.0 s", "100 s"] in rows
     assert ["quimb, extrapolated", "205 s", "26209 s", "26414 s", "264"] in rows
     assert ["the paper, 32 A100", "328 s", "10039 s", "10557 s", "106"] in rows
+    assert "quimb 1.2.3 took 40.0 ms a state and 2.00 ms a pair" in record
     assert "1000 entries differ from quimb's by at most 2e-11." in record
     assert "Smallest eigenvalue -3.0e-13, where N·ε·λ_max is 1e-09." in record
     assert "7.0 (7.0 – 7.0)" in states

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from importlib import util
+from importlib import metadata, util
 from itertools import combinations
 from statistics import median
 from typing import Any
@@ -88,7 +88,7 @@ def _orders(conditions: Conditions) -> Iterator[tuple[str, dict[str, Any]]]:
 # ---------------------------------------------------------------- being the process
 
 
-def _record(n_points: int, n_qubits: int, n_sampled: int) -> dict[str, float]:
+def _record(n_points: int, n_qubits: int, n_sampled: int) -> dict[str, Any]:
     """Compute the Gram matrix of the published record, and a sample of it with quimb.
 
     Returns
@@ -96,7 +96,7 @@ def _record(n_points: int, n_qubits: int, n_sampled: int) -> dict[str, float]:
     dict
         "seconds" from points to matrix, of which "states"; "peak" bytes of the process; the
         "smallest" and "largest" eigenvalue; how many entries were "checked" and by how much they
-        "differ"; quimb's seconds for each of "their_states" and "their_overlaps".
+        "differ"; quimb's "version" and seconds for each of "their_states" and "their_overlaps".
     """
     import qkernels as qk
 
@@ -121,7 +121,7 @@ def _record(n_points: int, n_qubits: int, n_sampled: int) -> dict[str, float]:
     }
 
 
-def _sampled(K: np.ndarray, X: np.ndarray, n_sampled: int) -> dict[str, float]:
+def _sampled(K: np.ndarray, X: np.ndarray, n_sampled: int) -> dict[str, Any]:
     """Compare ten times so many entries with quimb's."""
     random = np.random.default_rng(1)
     with _workers() as workers:
@@ -133,6 +133,7 @@ def _sampled(K: np.ndarray, X: np.ndarray, n_sampled: int) -> dict[str, float]:
         overlaps, found = workers.fidelities(pairs)
     ours = [K[part[p[:, 0]], part[p[:, 1]]] for part, p in zip(rows, pairs, strict=True)]
     return {
+        "version": metadata.version("quimb"),
         "checked": sum(map(len, found)),
         "differs": float(np.max(np.abs(np.concatenate(found) - np.concatenate(ours)))),
         "their_states": states,

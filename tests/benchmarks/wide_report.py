@@ -173,7 +173,8 @@ def _record_remarks(entry: dict[str, Any]) -> list[str]:
     )
     rounding = np.finfo(float).eps * entry["n_points"] * entry["largest"]
     return [
-        f"quimb took {times}, all processors busy; the rest is extrapolated, not measured.",
+        f"quimb {entry['version']} took {times}, all processors busy; "
+        "the rest is extrapolated, not measured.",
         f"{entry['checked']} entries differ from quimb's by at most {entry['differs']:.0e}.",
         f"Smallest eigenvalue {entry['smallest']:.1e}, where N·ε·λ_max is {rounding:.0e}.",
         f"Peak memory of the process: {entry['peak'] / 1e6:.0f} MB.",
