@@ -178,3 +178,46 @@ def test_threads_share_what_one_has_computed(cache, spy):
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(get, range(8)))
     assert spy.count == 40
+
+
+# -- Rows of different widths
+
+
+def ragged(points):
+    """Compute rows as wide as the largest of the values, and one number that is not."""
+    width = int(points.max())
+    wide = np.where(np.arange(width) < points, points, 0.0)
+    return wide.astype(np.float32), np.tile(np.arange(width), (len(points), 1, 1)), points[:, 0]
+
+
+@pytest.mark.parametrize("order", [[1, 4, 2], [4, 1, 2], [2, 2, 1, 4, 3], [3, 1]])
+def test_shorter_rows_end_with_zeros(cache, order):
+    for block in ([1, 2], [4, 3]):
+        cache.get("map", column(*block), ragged)
+    rows, cubes, values = cache.get("map", column(*order), ragged)
+    assert values.tolist() == order
+    assert rows.dtype == np.float32
+    assert rows.tolist() == [[v] * v + [0] * (4 - v) for v in order]
+    widths = [2 if v < 3 else 4 for v in order]
+    assert cubes.shape == (len(order), 1, 4)
+    assert cubes[:, 0].tolist() == [[*range(w)] + [0] * (4 - w) for w in widths]
+
+
+def test_rows_of_one_block_are_as_wide_as_it_is(cache):
+    cache.get("map", column(1, 2), ragged)
+    cache.get("map", column(4), ragged)
+    assert [cache.get("map", column(v), ragged)[0].shape for v in (1, 4)] == [(1, 2), (1, 4)]
+
+
+def test_rows_that_are_put_together_are_not_what_is_kept(cache):
+    cache.get("map", column(1), ragged)
+    cache.get("map", column(4), ragged)
+    joined = cache.get("map", column(1, 4), ragged)[0]
+    joined[:] = -7.0
+    assert cache.get("map", column(4, 1), ragged)[0].tolist() == [[4] * 4, [1, 0, 0, 0]]
+
+
+def test_new_rows_that_are_wider_than_what_is_kept(cache):
+    cache.get("map", column(2), ragged)
+    rows, *_ = cache.get("map", column(3, 2), ragged)
+    assert rows.tolist() == [[3, 3, 3], [2, 2, 0]]

@@ -1,6 +1,7 @@
 """States of chains, block by block, beside the plain twin of their programs."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ FIELDS = ("bonds", "weights")
 def split(re, im, bonds):
     """Return one point's tensors; nothing comes after the last."""
     flat, tensors = re + 1j * im, []
-    for left, right in zip(bonds, bonds[1:], strict=False):
+    for left, right in pairwise(bonds):
         tensors.append(flat[: 2 * left * right].reshape(left, 2, right))
         flat = flat[2 * left * right :]
     assert not flat.any()
