@@ -290,6 +290,7 @@ def test_gradients_of_narrow_cones_of_wide_circuits():
     np.testing.assert_allclose(np.sum(cotangent * jacobian[..., 0]), rates / 2e-5, atol=1e-8)
 
 
+@pytest.mark.jit
 def test_embedding_for_gradients_takes_states_where_there_are_any():
     evaluator, X = AutoEvaluator(), points(3, 16)
     assert isinstance(evaluator.embed(MIDDLE, X), PreparedMPS)

@@ -135,7 +135,7 @@ def test_one_layer_loses_its_weight():
 
 
 def test_bonds_are_those_of_singular_values():
-    n, values = 10, points(8)
+    n, values = 9, points(4)
     steps = coupled(n, 3, depth=2)
     rules = Truncation(1e-8, None)
     found = run(compiled(n, steps), values, rules)[1]
@@ -166,8 +166,8 @@ def test_max_bond_holds_and_says_so():
 
 
 def test_calls_and_threads_change_nothing(monkeypatch):
-    n, values = 12, points(20)
-    chain = compiled(n, coupled(n, 3, depth=2))
+    n, values = 7, points(10)
+    chain = compiled(n, coupled(n, 2, depth=2))
     expected = run(chain, values)
     monkeypatch.setattr(mps_simulation, "_WORK_A_CALL", 1.0)
     with at_most_threads(1):
