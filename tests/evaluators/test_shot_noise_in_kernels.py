@@ -102,7 +102,8 @@ def test_gradients_are_refused(optimizer):
     message = (
         r"^gradients need an evaluator with the methods of qkernels\.evaluators\."
         r"DifferentiableEvaluator, got StatevectorEvaluator\(precision='double', "
-        r"cache_size='512MB', repetitions=200, random_state=0\)$"
+        r"cache_size='512MB', repetitions=200, random_state=0\); "
+        r"KernelTrainer\(optimizer='spsa'\) needs none$"
     )
     with pytest.raises(NotImplementedError, match=message):
         trainer.fit(points(6), [0, 1] * 3)
