@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 import sympy
 
+import qkernels as qk
 from qkernels import FeatureMap, MPSEvaluator, StatevectorEvaluator
+from qkernels.compilation.chain import LAYER
+from qkernels.evaluators.mps import _overlap_chain
 from tests.random_circuits import FEATURES
 
 pytestmark = [pytest.mark.filterwarnings("ignore:max_bond"), pytest.mark.jit]
@@ -156,6 +159,36 @@ def test_some_errors_come_near_their_bounds(compared):
     ratios = [np.max(one.fidelity_errors / one.fidelity_bounds) for one in compared[:, 1:].ravel()]
     assert np.quantile(ratios, 0.9) > 0.01
     assert max(ratios) > 0.3
+
+
+# -- Layers of couplings, whose truncations come from density matrices
+
+LAYERED = {
+    "ising, distance 2": qk.feature_maps.ising(6, distance=2),
+    "ising, distance 3": qk.feature_maps.ising(8, gamma=0.3, distance=3),
+    "ising, distance 4": qk.feature_maps.ising(10, distance=4),
+    "zz": qk.feature_maps.zz(6),
+}
+SHARP = [*({"truncation": t} for t in (1e-13, 1e-12, 1e-8, 1e-4, 1e-2)), {"max_bond": 1}]
+SHARP += [{"max_bond": b, "truncation": t} for b in (2, 5) for t in (1e-12, 1e-3)]
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_bounds_of_layers(name):
+    feature_map = LAYERED[name]
+    chain = _overlap_chain(feature_map, layers=True)
+    assert LAYER in chain.program.instructions[:, 0]
+    truth = truth_of(feature_map)
+    compared = [Compared(feature_map, truth, **rule) for rule in SHARP]
+    for one in compared:
+        one.assert_bounded()
+    assert max(one.fidelity_errors.max() for one in compared) > 1e-3
+    assert compared[1].fidelity_errors.max() < 1e-6
+
+
+@pytest.mark.filterwarnings("error")
+def test_layers_that_lose_nothing_are_not_warned_of():
+    MPSEvaluator(max_bond=8, cache_size="0MB").embed(LAYERED["zz"], data(LAYERED["zz"]))
 
 
 # -- Definitions, by hand

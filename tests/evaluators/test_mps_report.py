@@ -9,7 +9,7 @@ import pytest
 
 import qkernels as qk
 from qkernels import MPSEvaluator
-from qkernels.evaluators import mps_simulation
+from qkernels.evaluators import mps_report, mps_simulation
 from qkernels.evaluators.mps_report import Record
 from tests.evaluators.maps import PARAMETERS, entangled, layered, points, product
 
@@ -17,9 +17,15 @@ MAP = layered(4)
 NOTHING = "matrix product states: none prepared yet in this process"
 
 
-def own(name, **options):
-    """Return an evaluator whose record no other test shares."""
-    evaluator = MPSEvaluator(cache_size=10**6 + sum(map(ord, name)), **options)
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Let no other test's states be reported."""
+    monkeypatch.setattr(mps_report, "_records", {})
+
+
+def own(**options):
+    """Return an evaluator that keeps nothing of other tests."""
+    evaluator = MPSEvaluator(cache_size="1234KB", **options)
     evaluator.clear_cache()
     return evaluator
 
@@ -34,7 +40,7 @@ def quiet(evaluator, feature_map=MAP, X=None, parameters=PARAMETERS):
 
 
 def test_nothing_yet():
-    evaluator = own("nothing")
+    evaluator = own()
     report = evaluator.report()
     assert str(report) == NOTHING
     assert report.n_states == report.nbytes == 0
@@ -42,7 +48,7 @@ def test_nothing_yet():
 
 
 def test_figures_are_those_of_the_prepared_states():
-    evaluator = own("figures", max_bond=2)
+    evaluator = own(max_bond=2)
     a = quiet(evaluator)
     report = evaluator.report()
     assert (report.n_states, report.n_qubits) == (9, 4)
@@ -56,7 +62,7 @@ def test_figures_are_those_of_the_prepared_states():
 
 
 def test_bounds_are_the_largest_of_any_states_that_are_so_far_off():
-    evaluator = own("bounds", max_bond=1)
+    evaluator = own(max_bond=1)
     a = quiet(evaluator)
     report = evaluator.report()
     off = min(2 * a.angles.max(), np.pi / 2)
@@ -67,7 +73,7 @@ def test_bounds_are_the_largest_of_any_states_that_are_so_far_off():
 
 
 def test_states_of_one_circuit_add_up_and_kept_ones_are_not_counted_twice():
-    evaluator = own("sums")
+    evaluator = own()
     X = points(12)
     a = quiet(evaluator, X=X[:9])
     b = quiet(evaluator, X=X[4:])
@@ -80,7 +86,7 @@ def test_states_of_one_circuit_add_up_and_kept_ones_are_not_counted_twice():
 
 
 def test_another_circuit_starts_anew():
-    evaluator = own("anew")
+    evaluator = own()
     quiet(evaluator)
     quiet(evaluator, entangled(3), points(2))
     assert evaluator.report().n_states == 2
@@ -91,14 +97,14 @@ def test_another_circuit_starts_anew():
 
 
 def test_equal_evaluators_share_a_report_and_others_do_not():
-    evaluator = own("shared")
+    evaluator = own()
     quiet(evaluator)
-    assert own("shared").report().n_states == 9
-    assert own("shared", truncation=1e-3).report().n_states == 0
+    assert own().report().n_states == evaluator.without_cache().report().n_states == 9
+    assert own(truncation=1e-3).report().n_states == 0
 
 
 def test_a_report_does_not_change_afterwards():
-    evaluator = own("frozen")
+    evaluator = own()
     quiet(evaluator, X=points(2))
     report = evaluator.report()
     before = report.largest_bonds.copy()
@@ -108,7 +114,7 @@ def test_a_report_does_not_change_afterwards():
 
 
 def test_qubits_are_those_that_numbers_depend_on():
-    evaluator = own("qubits")
+    evaluator = own()
     q = cirq.LineQubit(1)
     evaluator.expectations(product(4), points(3, 4), observables=[cirq.Z(q)])
     assert evaluator.report().n_qubits == 1
@@ -118,7 +124,7 @@ def test_qubits_are_those_that_numbers_depend_on():
 
 
 def test_the_text_of_exact_states():
-    evaluator = own("text", truncation=0)
+    evaluator = own(truncation=0)
     quiet(evaluator, qk.feature_maps.ising(3), [[0.3] * 3, [0.4] * 3], None)
     lines = str(evaluator.report()).split("\n")
     assert re.fullmatch(r"matrix product states: 2 of 3 qubits, \d+ B", lines[0])
@@ -133,7 +139,7 @@ def test_the_text_of_exact_states():
 
 
 def test_the_text_of_one_qubit_has_no_bonds():
-    evaluator = own("one")
+    evaluator = own()
     quiet(evaluator, product(1), points(2, 1), None)
     assert re.match(
         r"matrix product states: 2 of 1 qubits, 64 B\ndiscarded", str(evaluator.report())
@@ -141,7 +147,7 @@ def test_the_text_of_one_qubit_has_no_bonds():
 
 
 def test_the_text_says_that_max_bond_was_reached():
-    evaluator = own("reached", max_bond=1)
+    evaluator = own(max_bond=1)
     quiet(evaluator)
     assert "of a state, more than asked for, as max_bond was reached\n" in str(evaluator.report())
 
@@ -167,7 +173,7 @@ def warned(evaluator, *arguments):
 
 
 def test_max_bond_is_warned_of_once_a_circuit():
-    evaluator = own("once", max_bond=1)
+    evaluator = own(max_bond=1)
     texts = warned(evaluator, MAP, points(3), PARAMETERS)
     assert warned(evaluator, MAP, points(9, seed=1), PARAMETERS) == []
     assert len(warned(evaluator, entangled(4), points(3), PARAMETERS)) == 1
@@ -180,15 +186,15 @@ def test_max_bond_is_warned_of_once_a_circuit():
 
 
 def test_what_truncation_discards_is_not_warned_of():
-    assert warned(own("asked", truncation=0.1), MAP, points(3), PARAMETERS) == []
-    assert warned(own("wide", max_bond=64), MAP, points(3), PARAMETERS) == []
+    assert warned(own(truncation=0.1), MAP, points(3), PARAMETERS) == []
+    assert warned(own(max_bond=64), MAP, points(3), PARAMETERS) == []
 
 
 def test_what_takes_long_is_warned_of_once_with_what_helps(monkeypatch):
     monkeypatch.setattr(mps_simulation, "_LONG", 0.0)
     monkeypatch.setattr(mps_simulation, "_SEEN", 0.0)
     monkeypatch.setattr(mps_simulation, "_WORK_A_CALL", 1.0)
-    (text,) = warned(own("long"), MAP, points(40), PARAMETERS)
+    (text,) = warned(own(), MAP, points(40), PARAMETERS)
     assert re.fullmatch(
         r"bonds have grown to \d: the 40 states take another 0\.0 hours or more; give max_bond, at "
         r"the price of an error that report\(\) bounds, or take a map with fewer layers, or with "
@@ -199,11 +205,11 @@ def test_what_takes_long_is_warned_of_once_with_what_helps(monkeypatch):
 
 def test_what_is_quick_is_not_warned_of(monkeypatch):
     monkeypatch.setattr(mps_simulation, "_WORK_A_CALL", 1.0)
-    assert warned(own("quick"), MAP, points(40), PARAMETERS) == []
+    assert warned(own(), MAP, points(40), PARAMETERS) == []
 
 
 def test_a_progress_bar_is_shown_if_asked_for(capsys):
-    quiet(own("silent"))
+    quiet(own())
     assert capsys.readouterr().err == ""
-    quiet(own("bar", verbose=1))
+    quiet(own(verbose=1))
     assert "9/9" in capsys.readouterr().err

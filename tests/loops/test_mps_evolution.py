@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qkernels.compilation.angles import Angle
-from qkernels.compilation.chain import APPLY, LEFT, RIGHT, compile_chain
+from qkernels.compilation.chain import APPLY, LAYER, LEFT, RIGHT, compile_chain
 from qkernels.evaluators import mps_simulation
 from qkernels.evaluators.bounds import angle_of_groups
 from qkernels.evaluators.mps_simulation import ChainSimulation, Truncation
@@ -231,18 +231,28 @@ def assert_same(a, b):
             assert x == y
 
 
+def coupled(n, reach):
+    """Return couplings of all pairs that are near, so many that they make layers."""
+    pairs = [(j, k) for j in range(n) for k in range(j + 1, min(j + reach + 1, n))]
+    couplings = [rotation({j: "X", k: "X"}, varying(j + k, 0.2)) for j, k in pairs]
+    return [*brickwork(n), *couplings, *(rotation({k: "Z"}, varying(k, 0.5)) for k in range(n))]
+
+
 CHAINS = pytest.mark.parametrize(
-    "steps",
-    [brickwork(6, 5), [*all_kinds(), *brickwork(6, 4), random_unitary((0, 3, 5))]],
-    ids=["brickwork", "all kinds"],
+    "chain",
+    [
+        compiled(6, brickwork(6, 5)),
+        compiled(6, [*all_kinds(), *brickwork(6, 4), random_unitary((0, 3, 5))]),
+        compile_chain(2 * coupled(7, 3), range(7), N_SYMBOLS, layers=True),
+    ],
+    ids=["brickwork", "all kinds", "layers"],
 )
 
 
 @pytest.mark.jit
 @CHAINS
 @pytest.mark.parametrize("truncation", [EXACT, Truncation(1e-3, None), Truncation(0.0, 3)])
-def test_room_that_grows_changes_nothing(steps, truncation, monkeypatch):
-    chain = compiled(6, steps)
+def test_room_that_grows_changes_nothing(chain, truncation, monkeypatch):
     expected = run(chain, points(17), truncation)
     monkeypatch.setattr(mps_simulation, "_FIRST_BOND", 1)
     monkeypatch.setattr(mps_simulation, "_MARGIN", 1)
@@ -255,8 +265,7 @@ def test_room_that_grows_changes_nothing(steps, truncation, monkeypatch):
 
 @pytest.mark.jit
 @CHAINS
-def test_pauses_change_nothing(steps, monkeypatch):
-    chain = compiled(6, steps)
+def test_pauses_change_nothing(chain, monkeypatch):
     expected = run(chain, points(17))
     monkeypatch.setattr(mps_simulation, "_WORK_A_CALL", 1.0)
     calls, advance = [], mps_simulation.mps_evolution.advance
@@ -276,14 +285,18 @@ def test_room_and_pauses_together(monkeypatch):
 
 
 @CHAINS
-def test_threads_change_nothing(steps, monkeypatch):
-    chain = compiled(6, steps)
+def test_threads_change_nothing(chain, monkeypatch):
     with at_most_threads(1):
         expected = run(chain, points(17), Truncation(1e-4, 4))
     with at_most_threads(2):
         assert_same(run(chain, points(17), Truncation(1e-4, 4)), expected)
     monkeypatch.setattr(mps_simulation, "thread_count", lambda: 3)
     assert_same(run(chain, points(17), Truncation(1e-4, 4)), expected)
+
+
+def test_the_chain_of_layers_has_layers():
+    chain = compile_chain(2 * coupled(7, 3), range(7), N_SYMBOLS, layers=True)
+    assert (chain.program.instructions[:, 0] == LAYER).sum() > 6
 
 
 def test_other_blocks_change_nothing():
