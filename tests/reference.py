@@ -16,7 +16,7 @@ import cirq
 import numpy as np
 import sympy
 
-from qkernels import FeatureMap, StatevectorEvaluator
+from qkernels import FeatureMap, MPSEvaluator, StatevectorEvaluator
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ class ReferenceEvaluator:
 
 
 # The evaluators that every test of a kernel runs on.
-EVALUATORS = [ReferenceEvaluator(), StatevectorEvaluator()]
+EVALUATORS = [ReferenceEvaluator(), StatevectorEvaluator(), MPSEvaluator(truncation=0)]
 
 
 def states(feature_map: FeatureMap, inputs: np.ndarray, parameters: Any = None) -> np.ndarray:

@@ -441,3 +441,32 @@ def test_readme_links_lead_somewhere():
 def test_readme_names_every_standard_map():
     for name in qk.feature_maps.__all__:
         assert f"`{name}`" in README or f"qk.{name}(" in README, name
+
+
+def test_published_record(run, tmp_path):
+    printed = run("published_record")
+    assert "'ising': 16 features, 0 parameters, 16 qubits" in printed
+    off = numbers(re.search(r"entries contracted with .*", printed)[0])[-1]
+    assert off < 1e-6
+    (smallest, _) = numbers(re.search(r"smallest eigenvalue: (.*; .*)", printed)[1])
+    assert smallest > -1e-10
+    without = numbers(re.search(r"off the circuit without couplings:(.*)", printed)[1])
+    single = numbers(re.search(r"off the product of single qubits:(.*)", printed)[1])
+    assert 0 < single[0] < without[0] < 0.01
+    rows = re.findall(r"^ +([\d.]+ +[123] +.*)$", printed, re.MULTILINE)
+    bonds = [numbers(row)[2] for row in rows]
+    assert len(rows) == 6
+    assert bonds == sorted(bonds)
+    assert len(re.findall(r"^\S.* 0\.\d{3} ± 0\.\d{3} ", printed, re.MULTILINE)) == 5
+    check_figure(tmp_path / "published_record.png")
+
+
+def test_wide_heisenberg(run, tmp_path):
+    printed = run("wide_heisenberg")
+    assert "'heisenberg': 99 features, 0 parameters, 100 qubits" in printed
+    assert "matrix product states: " in printed
+    rows = re.findall(r"^draw \d +(projected|RBF) +(0\.\d+|1\.0+) ", printed, re.MULTILINE)
+    assert len(rows) == 2 * 2 * 2
+    assert all(0.2 < float(score) <= 1 for _, score in rows)
+    assert len(re.findall(r"^projected less RBF: .* ± ", printed, re.MULTILINE)) == 2
+    check_figure(tmp_path / "wide_heisenberg.png")

@@ -21,6 +21,7 @@ MAPS = {
     "high_dimensional": lambda: feature_maps.high_dimensional(6, 2),
     "hubregtsen": lambda: feature_maps.hubregtsen(2),
     "iqp": lambda: feature_maps.iqp(3),
+    "ising": lambda: feature_maps.ising(4, distance=2),
     "pauli": lambda: feature_maps.pauli(2, paulis=("X", "ZZ"), reps=1),
     "yz_cx": lambda: feature_maps.yz_cx(2),
     "z": lambda: feature_maps.z(2),

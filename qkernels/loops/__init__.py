@@ -2,6 +2,6 @@
 
 `jit` holds the compiler flags and the threads, `lanes` the vector type that the loops compute
 with, `evolution` one block of points through a program, `embedding` and `expectations` many blocks
-in parallel, `overlaps` Gram matrices from states. Nothing here knows Cirq, feature maps or
-kernels.
+in parallel, `overlaps` Gram matrices from states; what begins with `mps_` does the like with matrix
+product states, by `products` of small matrices. Nothing here knows Cirq, feature maps or kernels.
 """
