@@ -161,6 +161,15 @@ def test_some_errors_come_near_their_bounds(compared):
     assert max(ratios) > 0.3
 
 
+@pytest.mark.parametrize("rule", [{"truncation": 0.0}, {"truncation": 1e-3}, {"max_bond": 2}])
+def test_bounds_in_single_precision(rule):
+    for seed in range(1000, 1020):
+        feature_map = random_map(seed)
+        one = Compared(feature_map, truth_of(feature_map), **rule, precision="single")
+        one.assert_bounded()
+        assert rule.get("truncation") != 0.0 or one.fidelity_errors.max() < 1e-5
+
+
 # -- Layers of couplings, whose truncations come from density matrices
 
 LAYERED = {

@@ -264,6 +264,25 @@ def test_bonds_that_grow_too_large_are_refused_on_the_way(free):
         assert capped.embed(wide, X).bonds.max() == 4
 
 
+@pytest.mark.xfail(reason="the first states are as many as if their bonds were 1", strict=True)
+def test_states_that_are_measured_are_not_held_all_at_once(monkeypatch):
+    held, states = [], MPSEvaluator._states
+    given_map = qk.feature_maps.ising(8, layers=4)
+
+    def spy(*arguments):
+        found = states(*arguments)
+        held.append(found[0].nbytes + found[1].nbytes)
+        return found
+
+    monkeypatch.setattr(MPSEvaluator, "_states", spy)
+    monkeypatch.setattr(mps, "_BYTES_AT_ONCE", 2**16)
+    X = np.random.default_rng(0).uniform(0, 2, (160, 8))
+    words = [cirq.PauliString(map(cirq.Z, given_map.qubits))]
+    evaluator.expectations(given_map, X, observables=words)
+    assert sum(held) > 2**20
+    assert max(held) < 2**19
+
+
 # -- Interrupts
 
 
