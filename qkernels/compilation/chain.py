@@ -26,7 +26,15 @@ from qkernels.compilation.chain_operators import (
     Operator,
 )
 from qkernels.compilation.chain_order import chain_order
-from qkernels.compilation.chain_schedule import APPLY, LAYER, LEFT, RIGHT, Instruction, schedule
+from qkernels.compilation.chain_schedule import (
+    APPLY,
+    LAYER,
+    LEFT,
+    RIGHT,
+    Instruction,
+    Step,
+    schedule,
+)
 from qkernels.compilation.chain_stars import joined
 from qkernels.compilation.primitives import Primitive, renumbered
 
@@ -173,11 +181,10 @@ def compile_chain(
     parts = merged(renumbered(step, places) for step in steps)
     order = chain_order((step.qubits for part in parts for step in part), len(qubits))
     sites = {place: site for site, place in enumerate(order)}
-    operators = [
-        operator
-        for part in parts
-        for operator in joined((renumbered(s, sites) for s in part), layers=layers)
-    ]
+    operators: list[Step] = []
+    for part in parts:
+        bonds = bond_limits(operators, len(qubits)) if layers else None
+        operators += joined((renumbered(step, sites) for step in part), bonds=bonds)
     instructions, n_groups = schedule(operators)
     writer = _Writer()
     program = writer.write(instructions)
@@ -186,7 +193,7 @@ def compile_chain(
     return Chain(tuple(qubits[p] for p in order), slots, program, n_groups, limits)
 
 
-def bond_limits(operators: Iterable[Operator | Layer], n_sites: int) -> np.ndarray:
+def bond_limits(operators: Iterable[Step], n_sites: int) -> np.ndarray:
     """Return upper bounds of the bonds after some operators, (n_sites + 1,).
 
     A bond is at most the product of the operators' widths, and at most twice its neighbour.

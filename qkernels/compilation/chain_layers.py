@@ -13,11 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from qkernels.compilation.angles import Angle
 from qkernels.compilation.primitives import PauliRotation
 
-# With two histories stars do as well; with more than these, no bond could hold what comes out.
-LEAST_HISTORIES, MOST_HISTORIES = 4, 64
+# With two histories stars do as well. Histories times bonds beyond this take more room and work
+# than one star after the other, whose bonds are truncated in between.
+LEAST_HISTORIES, MOST_COLUMNS = 4, 256
 
 
 @dataclass(frozen=True)
@@ -92,20 +95,28 @@ class Layer:
                 yield before.index(coupling.left), coupling.angle
 
 
-def layers_of(pairs: Iterable[PauliRotation]) -> tuple[list[Layer], list[PauliRotation]]:
+def layers_of(
+    pairs: Iterable[PauliRotation], bonds: Sequence[int] | np.ndarray
+) -> tuple[list[Layer], list[PauliRotation]]:
     """Return layers of commuting two-site rotations, and the rotations that are in none.
+
+    Parameters
+    ----------
+    pairs : iterable of PauliRotation
+    bonds : sequence of int
+        Upper bounds of the bonds before them; bond k is to the left of site k.
 
     Examples
     --------
     >>> pairs = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3), (4, 5)]
     >>> steps = [PauliRotation(((i, "Z"), (j, "Z")), Angle(0.3)) for i, j in pairs]
-    >>> layers, others = layers_of(steps)
+    >>> layers, others = layers_of(steps, [1] * 7)
     >>> [layer.sites for layer in layers], [step.word for step in others]
     ([(0, 3)], [((4, 'Z'), (5, 'Z'))])
     """
     layers, others = [], []
     for group in _crossing(pairs):
-        layer = _layer(group)
+        layer = _layer(group, bonds)
         if layer is None:
             others += group
         else:
@@ -127,7 +138,7 @@ def _crossing(pairs: Iterable[PauliRotation]) -> Iterator[list[PauliRotation]]:
         yield group
 
 
-def _layer(group: Sequence[PauliRotation]) -> Layer | None:
+def _layer(group: Sequence[PauliRotation], bonds: Sequence[int] | np.ndarray) -> Layer | None:
     """Return the layer of a group, or None if letters differ at a site or it does not pay."""
     letters: dict[int, str] = {}
     for site, letter in (pair for step in group for pair in step.word):
@@ -135,5 +146,6 @@ def _layer(group: Sequence[PauliRotation]) -> Layer | None:
             return None
     couplings = tuple(Coupling(min(s.qubits), max(s.qubits), s.angle) for s in group)
     layer = Layer(couplings, letters)
-    most = max(layer.widths.values())
-    return layer if LEAST_HISTORIES <= most <= MOST_HISTORIES else None
+    histories = max(layer.widths.values())
+    columns = max(width * int(bonds[site]) for site, width in layer.widths.items())
+    return layer if histories >= LEAST_HISTORIES and columns <= MOST_COLUMNS else None

@@ -10,6 +10,8 @@ import heapq
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
+import numpy as np
+
 from qkernels.compilation.chain_layers import Layer, layers_of
 from qkernels.compilation.chain_operators import Operator, matrices, rotation, star
 from qkernels.compilation.primitives import PauliRotation, Primitive, Unitary
@@ -18,7 +20,9 @@ from qkernels.compilation.primitives import PauliRotation, Primitive, Unitary
 _Centre: TypeAlias = tuple[int, bool, str]
 
 
-def joined(layer: Iterable[Primitive], *, layers: bool = False) -> Iterator[Operator | Layer]:
+def joined(
+    layer: Iterable[Primitive], *, bonds: np.ndarray | None = None
+) -> Iterator[Operator | Layer]:
     """Yield the operators of steps that commute with each other, or are on one site each.
 
     Stars are chosen greedily, that first which saves most.
@@ -27,8 +31,9 @@ def joined(layer: Iterable[Primitive], *, layers: bool = False) -> Iterator[Oper
     ----------
     layer : iterable of PauliRotation or Unitary
         Their qubits are sites.
-    layers : bool, default=False
-        Whether couplings that reach far are joined into whole layers.
+    bonds : ndarray of shape (n_sites + 1,), optional
+        Upper bounds of the bonds before them. If given, couplings that reach far are joined into
+        whole layers.
 
     Examples
     --------
@@ -47,8 +52,8 @@ def joined(layer: Iterable[Primitive], *, layers: bool = False) -> Iterator[Oper
                 pairs.append(step)
             else:
                 yield rotation(step)
-    if layers:
-        found, pairs = layers_of(pairs)
+    if bonds is not None:
+        found, pairs = layers_of(pairs, bonds)
         yield from found
     yield from _stars(pairs)
 

@@ -20,6 +20,7 @@ from qkernels.evaluators.cache import Arrays, shared_cache
 from qkernels.evaluators.mps_comparison import (
     MPSArrays,
     gram_room_size,
+    measurement_room_size,
     mps_expectations,
     mps_gram_matrix,
 )
@@ -39,7 +40,7 @@ _ROUNDINGS = 30.0
 # Layers of couplings are applied at once where truncations may lose this much.
 _LEAST_OF_LAYERS = 1e-13
 # States are measured so many bytes at a time.
-_BYTES_AT_ONCE = 2**26
+_BYTES_AT_ONCE, _POINTS_AT_FIRST = 2**26, 32
 
 
 class MPSEvaluator(SharedValue):
@@ -101,12 +102,13 @@ class MPSEvaluator(SharedValue):
         cache_size: int | str = "512MB",
         verbose: int = 0,
     ) -> None:
-        if precision not in _DTYPES:
+        if not isinstance(precision, str) or precision not in _DTYPES:
             raise ValueError(f"precision: expected one of {list(_DTYPES)}, got {precision!r}")
         if not 0 <= real(truncation, "truncation") < 1:
             raise ValueError(f"truncation: expected a number from 0 to below 1, got {truncation!r}")
         self.max_bond = None if max_bond is None else integer(max_bond, "max_bond", 1)
-        self.truncation = float(truncation)
+        # Adding 0.0 makes -0.0 the same.
+        self.truncation = float(truncation) + 0.0
         self.precision = precision
         self.cache_size = cache_size
         self.verbose = integer(verbose, "verbose", 0)
@@ -149,8 +151,8 @@ class MPSEvaluator(SharedValue):
     def report(self) -> MPSReport:
         """Return bonds, discarded weights, error bounds and memory of what was prepared last.
 
-        It covers all states of the last circuit and parameters that evaluators equal to this one
-        have prepared in this process; those of worker processes are not in it.
+        It covers all states of the last circuit and parameters that evaluators with the same
+        numbers have prepared in this process; those of worker processes are not in it.
 
         Returns
         -------
@@ -228,6 +230,9 @@ class MPSEvaluator(SharedValue):
             If the result would not fit.
         """
         other = _alike(a, b)
+        if not len(a) or not len(other):
+            gram = np.empty((len(a), len(other)))
+            return (gram, gram.copy()) if return_std else gram
         require_memory(
             8 * len(a) * len(other) * (1 + return_std) + gram_room_size(a.states, other.states),
             f"for a Gram matrix of {len(a)} x {len(other)}",
@@ -350,14 +355,20 @@ class MPSEvaluator(SharedValue):
         letters = [tuple((sites[q], letter) for q, letter in word) for word in words.letters]
         program = word_program(letters, len(sites))
         found = []
-        step = max(1, _BYTES_AT_ONCE // (64 * len(sites)))
-        for first in range(0, len(angles), step):
+        first, step = 0, _POINTS_AT_FIRST
+        while first < len(angles):
             *planes, weights = self._states(chain, angles[first : first + step], space)
-            values = mps_expectations(MPSArrays(*planes), program)
+            states = MPSArrays(*planes)
+            require_memory(
+                measurement_room_size(states, program),
+                f"to measure {len(words.letters)} Pauli words",
+                "measure fewer at a time, or give max_bond",
+            )
+            values = mps_expectations(states, program)
             found.append((values * np.array(words.coefficients), angle_of_groups(weights)))
+            first += step
             # The bonds say how many of the next states fit.
-            a_state = 2 * planes[0][0].nbytes
-            step = max(1, _BYTES_AT_ONCE // a_state)
+            step = max(_POINTS_AT_FIRST, _BYTES_AT_ONCE // (2 * states.re[0].nbytes))
         values, off = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         return values, off, np.full(len(off), self._rounding(chain))
 

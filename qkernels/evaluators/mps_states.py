@@ -93,6 +93,8 @@ def _check_shapes(arrays: Mapping[str, np.ndarray]) -> None:
         )
     if not np.issubdtype(bonds.dtype, np.integer) or (bonds < 1).any() or bonds.shape[1] < 2:
         raise ValueError("expected bonds of at least 1, of one site or more, as integers")
+    if (bonds[:, [0, -1]] != 1).any():
+        raise ValueError("expected the first and the last bond of each point to be 1")
     sizes = 2 * (bonds[:, :-1] * bonds[:, 1:]).sum(axis=1)
     if sizes.max(initial=0) > re.shape[1]:
         raise ValueError(

@@ -20,7 +20,7 @@ from qkernels.loops.mps_factorization import (
     squared_norm,
     truncate,
 )
-from qkernels.loops.products import multiply
+from qkernels.loops.products import product as matrix_product
 
 # Rows of `program.instructions`: (opcode, first or site or row, end or group).
 APPLY, RIGHT, LEFT, LAYER = range(4)
@@ -209,13 +209,13 @@ def _fits(instruction, program, starts, bonds, room_rows, status):
 
 
 @jit
-def _apply(re, im, starts, bonds, instruction, factors, trig, matrices, room):
+def _apply(re, im, starts, bonds, instruction, program, trig, room):
     """Multiply an operator onto the state."""
     tr, ti, wr, wi = room[0], room[1], room[2], room[3]
     for row in range(instruction[1], instruction[2]):
-        factor = factors[row]
+        factor = program.factors[row]
         site = factor[0]
-        _write_factor(wr, wi, factor, trig, matrices[0], matrices[1])
+        _write_factor(wr, wi, factor, trig, program.matrices_re, program.matrices_im)
         # The factor before this one has widened the left bond already.
         dl = bonds[site] // factor[5]
         _apply_factor(re, im, starts[site], dl, bonds[site + 1], factor, wr, wi, tr, ti)
@@ -315,8 +315,9 @@ def _factorise(room, count, length, group, tolerance, max_bond, limits, weights,
 
 
 @jit
-def _factorise_right(re, im, starts, bonds, site, group, room, rules, limits, weights, ranks):
+def _factorise_right(state, starts, bonds, site, group, room, rules, limits, weights, ranks):
     """Make a site's columns orthonormal, and multiply the rest into the next site."""
+    re, im = state
     length, count, beyond = 2 * bonds[site], bonds[site + 1], 2 * bonds[site + 2]
     start, after = starts[site], starts[site + 1]
     _read_columns(room[0], room[1], re, im, start, length, count)
@@ -325,15 +326,16 @@ def _factorise_right(re, im, starts, bonds, site, group, room, rules, limits, we
     )
     _write_columns(re, im, start, length, rank, room[2], room[3])
     rest, tensor = (room[4], room[5], 0, count), (re, im, after, beyond)
-    multiply((room[0], room[1], 0, beyond), rest, tensor, rank, count, beyond)
+    matrix_product((room[0], room[1], 0, beyond), rest, tensor, rank, count, beyond)
     _copy_rows(re, im, after, room[0], room[1], 0, rank * beyond)
     bonds[site + 1] = rank
     return capped
 
 
 @jit
-def _factorise_left(re, im, starts, bonds, site, group, room, rules, limits, weights, ranks):
+def _factorise_left(state, starts, bonds, site, group, room, rules, limits, weights, ranks):
     """Make a site's rows orthonormal, and multiply the rest into the site before."""
+    re, im = state
     length, count, beyond = 2 * bonds[site + 1], bonds[site], 2 * bonds[site - 1]
     start, before = starts[site], starts[site - 1]
     _copy_rows(room[0], room[1], 0, re, im, start, count * length)
@@ -343,7 +345,7 @@ def _factorise_left(re, im, starts, bonds, site, group, room, rules, limits, wei
     _copy_rows(re, im, start, room[2], room[3], 0, rank * length)
     _transpose(room[0], room[1], room[4], room[5], rank, count)
     tensor, rest = (re, im, before, count), (room[0], room[1], 0, rank)
-    multiply((room[2], room[3], 0, rank), tensor, rest, beyond, count, rank)
+    matrix_product((room[2], room[3], 0, rank), tensor, rest, beyond, count, rank)
     _copy_rows(re, im, before, room[2], room[3], 0, beyond * rank)
     bonds[site] = rank
     return capped
@@ -363,37 +365,10 @@ def _work(instruction, program, bonds):
 
 
 @jit
-def _step_of_layer(state, starts, bonds, instruction, program, trig, room, rules, weights, known):
-    """Take the next site of a layer to its final form."""
+def _rooms_of_layers(room):
+    """Return a worker's room as two planes."""
     lanes = room.shape[2]
-    space = room[:4].reshape((-1, lanes)), room[4:].reshape((-1, lanes))
-    number, group = instruction[1], instruction[2]
-    at = mps_layers.plan(number, bonds, program.layers, known)
-    return mps_layers.step(
-        state, starts, bonds, program, number, group, trig, space, known, at, rules, weights
-    )
-
-
-@jit
-def _step(
-    state, starts, bonds, instruction, program, trig, room, rules, limits, weights, ranks, known
-):
-    """Carry out one instruction; return whether more was lost than was allowed."""
-    re, im = state
-    if instruction[0] == APPLY:
-        matrices = program.matrices_re, program.matrices_im
-        _apply(re, im, starts, bonds, instruction, program.factors, trig, matrices, room)
-        return False
-    site, group = instruction[1], instruction[2]
-    if instruction[0] == LAYER:
-        return _step_of_layer(
-            state, starts, bonds, instruction, program, trig, room, rules, weights, known
-        )
-    if instruction[0] == RIGHT:
-        return _factorise_right(
-            re, im, starts, bonds, site, group, room, rules, limits, weights, ranks
-        )
-    return _factorise_left(re, im, starts, bonds, site, group, room, rules, limits, weights, ranks)
+    return room[:4].reshape((-1, lanes)), room[4:].reshape((-1, lanes))
 
 
 @jit
@@ -407,20 +382,35 @@ def _advance(
         if not _fits(instruction, program, starts, own_bonds, rooms.shape[2], own_status):
             return
         work += _work(instruction, program, own_bonds)
-        capped = _step(
-            state,
-            starts,
-            own_bonds,
-            instruction,
-            program,
-            trig[worker],
-            rooms[worker],
-            rules,
-            limits,
-            weights[worker],
-            ranks[worker],
-            own_status[ENVIRONMENTS:],
-        )
+        room, lost, capped = rooms[worker], weights[worker], False
+        number, group = instruction[1], instruction[2]
+        if instruction[0] == APPLY:
+            _apply(state[0], state[1], starts, own_bonds, instruction, program, trig[worker], room)
+        elif instruction[0] == LAYER:
+            known = own_status[ENVIRONMENTS:]
+            at = mps_layers.plan(number, own_bonds, program.layers, known)
+            capped = mps_layers.step(
+                state,
+                starts,
+                own_bonds,
+                program,
+                number,
+                group,
+                trig[worker],
+                _rooms_of_layers(room),
+                known,
+                at,
+                rules,
+                lost,
+            )
+        elif instruction[0] == RIGHT:
+            capped = _factorise_right(
+                state, starts, own_bonds, number, group, room, rules, limits, lost, ranks[worker]
+            )
+        else:
+            capped = _factorise_left(
+                state, starts, own_bonds, number, group, room, rules, limits, lost, ranks[worker]
+            )
         if capped:
             own_status[CAPPED] = 1
         own_status[POINTER] += 1

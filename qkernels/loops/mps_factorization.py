@@ -169,7 +169,11 @@ def _choose_turn(small, needed):
     """
     any_ = False
     for lane in range(small.shape[1]):
-        a, b, real, imag = small[0, lane], small[1, lane], small[2, lane], small[3, lane]
+        # Scaled: squares of small numbers would vanish.
+        scale = np.float64(small[0, lane]) + small[1, lane]
+        scale = 1.0 / scale if scale > 0.0 else 0.0
+        a, b = small[0, lane] * scale, small[1, lane] * scale
+        real, imag = small[2, lane] * scale, small[3, lane] * scale
         size = np.sqrt(real * real + imag * imag)
         if (size * size <= needed * a * b and a >= b) or size + b == 0.0:
             c, s, er, ei = 1.0, 0.0, 1.0, 0.0

@@ -20,7 +20,7 @@ import numpy as np
 from qkernels.loops.jit import jit
 from qkernels.loops.lanes import fill, load, store
 from qkernels.loops.mps_factorization import choose_pivots, is_done, orthonormalise
-from qkernels.loops.products import multiply
+from qkernels.loops.products import product as matrix_product
 
 # Columns of `program.layers`: the row of one site of a layer.
 SITE, LAST, REACH, BEFORE, AFTER, FIRST_COUPLING, END_COUPLING, TARGETS, OPENS = range(9)
@@ -123,9 +123,9 @@ def _push(re, im, own, start, spin, block, before, behind, at):
     if block >= 0:
         right = (re, im, at[HALF], before)
         adjoint = (re, im, at[ADJOINT], before)
-        multiply(right, (re, im, block, behind), adjoint, behind, behind, before)
+        matrix_product(right, (re, im, block, behind), adjoint, behind, behind, before)
     left = (own[0], own[1], start + spin * behind, 2 * behind)
-    multiply((re, im, at[PRODUCT], before), left, right, before, behind, before)
+    matrix_product((re, im, at[PRODUCT], before), left, right, before, behind, before)
 
 
 @jit
@@ -225,7 +225,7 @@ def _weigh(re, im, row, left, bond, env, at):
                 block = env + _pair(row[AFTER], low, g) * bond * bond
                 x = (re, im, at[MATRIX] + base + low * bond, width)
                 product = (re, im, at[REST], bond)
-                multiply(product, x, (re, im, block, bond), left, (end - low) * bond, bond)
+                matrix_product(product, x, (re, im, block, bond), left, (end - low) * bond, bond)
                 one, zero = fill(re, 1.0), fill(re, 0.0)
                 _add_multiple(re, im, out, width, at[REST], left, bond, one, zero)
 
@@ -240,7 +240,7 @@ def _write_density(re, im, row, left, bond, at):
             out = (re, im, at[GRAM] + s * left * size + u * left, size)
             x = (re, im, at[WEIGHED] + s * left * width + first * bond, width)
             y = (re, im, at[ADJOINTS] + (u * width + first * bond) * left, left)
-            multiply(out, x, y, left, (end - first) * bond, left)
+            matrix_product(out, x, y, left, (end - first) * bond, left)
     zero = fill(re, 0.0)
     for i in range(size):
         for j in range(i + 1):
@@ -350,13 +350,13 @@ def _project(re, im, row, left, rank, bond, at):
         store(im, i, zero - load(im, i))
     if not row[OPENS]:
         out, x = (re, im, at[REST], width), (re, im, at[BASIS], size)
-        multiply(out, x, (re, im, at[MATRIX], width), rank, size, width)
+        matrix_product(out, x, (re, im, at[MATRIX], width), rank, size, width)
         return
     for s in range(2):
         first, end = _spin_range(row, s)
         out, x = (re, im, at[REST] + first * bond, width), (re, im, at[BASIS] + s * left, size)
         y = (re, im, at[MATRIX] + s * left * width + first * bond, width)
-        multiply(out, x, y, rank, left, (end - first) * bond)
+        matrix_product(out, x, y, rank, left, (end - first) * bond)
 
 
 @jit
@@ -398,7 +398,7 @@ def _absorb(own, start, re, im, row, program, trig, left, bond, behind, at):
     for s in range(2):
         out = (re, im, at[NEXT] + s * rows * behind, behind)
         tensor = (own[0], own[1], start + s * behind, 2 * behind)
-        multiply(out, (re, im, at[REST], bond), tensor, rows, bond, behind)
+        matrix_product(out, (re, im, at[REST], bond), tensor, rows, bond, behind)
     _spread_histories(own, start, re, im, row, program.targets, left, behind, at)
 
 

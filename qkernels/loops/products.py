@@ -13,6 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+from qkernels.loops.jit import jit
 from qkernels.loops.lanes import Lanes, vector_function
 
 # Rows and columns of a block: more sums, with the factors, would not fit 32 registers.
@@ -170,8 +171,8 @@ def _number(size):
     return (size[0] * base + size[1]) * base + size[2]
 
 
-def _multiplication(*, adjoint):
-    """Return the code of out = x y, or of out = x^H y."""
+def _multiplication(*, adjoint, unrolled=True):
+    """Return the code of out = x y, or of out = x^H y; `unrolled` for small ones."""
 
     def multiply(typing_context, out, x, y, rows, depth, columns):
         def codegen(context, builder, sig, args):
@@ -179,6 +180,9 @@ def _multiplication(*, adjoint):
                 return [_Matrix(context, builder, sig.args[k], args[k]) for k in range(3)]
 
             size = args[3:]
+            if not unrolled:
+                _any_product(builder, matrices(), size, adjoint=adjoint)
+                return context.get_dummy_value()
             end = builder.append_basic_block("end")
             loops = builder.append_basic_block("loops")
             which = _which_small(builder, matrices(), size, adjoint=adjoint)
@@ -237,3 +241,16 @@ def _plain_multiply_adjoint(out, x, y, rows, depth, columns):
 
 multiply = vector_function(_multiplication(adjoint=False), _plain_multiply)
 multiply_adjoint = vector_function(_multiplication(adjoint=True), _plain_multiply_adjoint)
+
+_multiply_in_loops = vector_function(
+    _multiplication(adjoint=False, unrolled=False), _plain_multiply
+)
+
+
+@jit
+def product(out, x, y, rows, depth, columns):
+    """Write a product as `multiply` does, by code that is short and stands here alone.
+
+    What calls it compiles faster; of matrices with some ten rows, it is as fast.
+    """
+    _multiply_in_loops(out, x, y, rows, depth, columns)

@@ -19,21 +19,24 @@ def near(n, distance):
     return [(a, b) for a, b in itertools.combinations(range(n), 2) if b - a <= distance]
 
 
+ONES = [1] * 21
+
+
 def layer(pairs):
-    (found,), others = layers_of(couplings(pairs))
+    (found,), others = layers_of(couplings(pairs), ONES)
     assert not others
     return found
 
 
 def test_neighbours_are_left_to_stars():
     steps = couplings(near(6, 1))
-    assert layers_of(steps) == ([], steps)
+    assert layers_of(steps, ONES) == ([], steps)
 
 
 def test_far_couplings_are_joined_whatever_their_order_and_letters():
     steps = couplings(near(7, 2), "XYZZYXX")
     for given in (steps, steps[::-1]):
-        (found,), others = layers_of(given)
+        (found,), others = layers_of(given, ONES)
         assert not others
         assert found.sites == (0, 6)
         assert found.reach == 2
@@ -44,20 +47,22 @@ def test_far_couplings_are_joined_whatever_their_order_and_letters():
 
 def test_groups_end_where_nothing_crosses():
     pairs = [(0, 2), (1, 2), (2, 4), (3, 4), (5, 7), (6, 8)]
-    layers, others = layers_of(couplings([*pairs, (9, 10)]))
+    layers, others = layers_of(couplings([*pairs, (9, 10)]), ONES)
     assert [found.sites for found in layers] == [(0, 2), (2, 4), (5, 8)]
     assert [step.word for step in others] == [((9, "Z"), (10, "Z"))]
 
 
 def test_a_site_with_two_letters_is_in_no_layer():
     steps = [rotation({0: "X", 2: "X"}), rotation({1: "Z", 3: "Z"}), rotation({0: "Z", 2: "Z"})]
-    assert layers_of(steps) == ([], steps[:1] + steps[2:] + steps[1:2])
+    assert layers_of(steps, ONES) == ([], steps[:1] + steps[2:] + steps[1:2])
 
 
-def test_more_histories_than_a_bond_could_hold_make_no_layer():
-    crossing = [(k, 13 - k) for k in range(7)]
-    assert layers_of(couplings(crossing[1:]))[0][0].widths[7] == 64
-    assert layers_of(couplings(crossing))[0] == []
+def test_more_columns_than_pay_make_no_layer():
+    crossing = couplings([(k, 13 - k) for k in range(7)])
+    (found,), _ = layers_of(crossing, ONES)
+    assert found.widths[7] == 128
+    assert layers_of(crossing, [2] * 21)[0]
+    assert layers_of(crossing, [1] * 7 + [3] + [1] * 13)[0] == []
 
 
 def test_histories_are_of_sites_that_are_still_coupled_ahead():
