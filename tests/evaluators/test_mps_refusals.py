@@ -179,7 +179,7 @@ def test_outer_bonds_that_are_not_one(place):
     wide = {name: np.tile(a[name], (1, 2)) for name in ("re", "im")}
     bonds = a["bonds"].copy()
     bonds[:, place] = 2
-    with pytest.raises(ValueError, match="expected the first and the last bond of each point to be 1"):
+    with pytest.raises(ValueError, match="expected the first and the last bond of each point"):
         evaluator.restore(a | wide | {"bonds": bonds})
 
 
