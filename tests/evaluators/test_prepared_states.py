@@ -42,22 +42,23 @@ def test_an_index_array_is_a_copy(prepared, rows):
 
 
 def test_points_come_first_in_every_array():
-    prepared = evaluator.embed(product(3), points(4))
-    assert list(prepared.arrays()) == ["re0", "im0", "re1", "im1", "re2", "im2"]
-    assert {plane.shape for plane in prepared.arrays().values()} == {(4, 2)}
+    prepared = evaluator.embed(product(6), points(4, 6))
+    assert list(prepared.arrays()) == ["re0", "im0", "re1", "im1"]
+    assert [plane.shape for plane in prepared.arrays().values()] == [(4, 16)] * 2 + [(4, 4)] * 2
 
 
-@pytest.mark.parametrize("feature_map", [entangled(), product(3)], ids=["one part", "three"])
+@pytest.mark.parametrize("feature_map", [entangled(), product(9)], ids=["one part", "three"])
 def test_restored_states_are_the_same(feature_map):
     parameters = PARAMETERS if feature_map.n_parameters else None
-    prepared = evaluator.embed(feature_map, points(5), parameters)
+    prepared = evaluator.embed(feature_map, points(5, feature_map.n_features), parameters)
     restored = evaluator.restore({k: v.copy() for k, v in prepared.arrays().items()})
     assert_same(restored, prepared)
     np.testing.assert_array_equal(evaluator.fidelities(restored), evaluator.fidelities(prepared))
 
 
 def test_restored_order_is_that_of_the_names():
-    prepared = evaluator.embed(product(12), points(3, 12))
+    prepared = evaluator.embed(product(44), points(3, 44))
+    assert "re10" in prepared.arrays()
     shuffled = dict(sorted(prepared.arrays().items()))
     assert_same(evaluator.restore(shuffled), prepared)
 

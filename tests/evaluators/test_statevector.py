@@ -92,12 +92,12 @@ def test_states_of_a_map_without_data():
 
 
 def test_points_of_other_circuits_are_refused():
-    a = evaluator.embed(product(3), points(2))
+    a = evaluator.embed(product(6), points(2, 6))
     b = evaluator.embed(entangled(), points(2), PARAMETERS)
     with pytest.raises(
         ValueError,
         match=r"^expected points prepared by one feature map; got parts of dimensions "
-        r"\[2, 2, 2\] and \[8\]$",
+        r"\[16, 4\] and \[8\]$",
     ):
         evaluator.fidelities(a, b)
 
