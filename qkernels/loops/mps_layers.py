@@ -19,190 +19,60 @@ import numpy as np
 
 from qkernels.loops.jit import jit
 from qkernels.loops.lanes import fill, load, store
+from qkernels.loops.mps_environments import (
+    ADJOINTS,
+    AFTER,
+    AHEAD,
+    BASIS,
+    BEFORE,
+    COLUMNS,
+    EACH,
+    END,
+    GRAM,
+    LAST,
+    MATRIX,
+    NEXT,
+    NORMS,
+    OPENS,
+    PHASES,
+    REACH,
+    REST,
+    SITE,
+    START,
+    STOP,
+    TARGETS,
+    WEIGHED,
+    add_multiple,
+    clear,
+    pair,
+    spin_range,
+    write_environments,
+    write_phases,
+)
 from qkernels.loops.mps_factorization import choose_pivots, is_done, orthonormalise
 from qkernels.loops.products import product as matrix_product
 
-# Columns of `program.layers`: the row of one site of a layer.
-SITE, LAST, REACH, BEFORE, AFTER, FIRST_COUPLING, END_COUPLING, TARGETS, OPENS = range(9)
-# Environments are computed for so many cuts ahead.
-_AHEAD = 8
-# Where things start in the room of a step. First come environments; then phases, matrices that
-# make an environment, M by spins, M E, the adjoint of M, G, the columns of its factor, orthonormal
-# ones, M in their terms, that times the next tensor, norms.
-PHASES, ADJOINT, HALF, PRODUCT, MATRIX, WEIGHED, ADJOINTS, GRAM, COLUMNS, BASIS = range(10)
-REST, NEXT, NORMS, END = range(10, 14)
-# Columns of what is known of the environments: the row of the layer at which they start, the one
-# at which they end, and how many rows each takes.
-START, STOP, EACH = range(3)
-
 
 @jit
-def _clear(re, im, first, count):
-    zero = fill(re, 0.0)
-    for i in range(first, first + count):
-        store(re, i, zero)
-        store(im, i, zero)
+def _stride(width):
+    """Return how far rows of M are apart: an odd multiple of 4 where they are long.
 
-
-@jit
-def _add_multiple(re, im, out, step, x, rows, columns, fr, fi):
-    """Add f times a matrix to another one, whose rows are `step` apart."""
-    for i in range(rows):
-        for j in range(columns):
-            k, place = x + i * columns + j, out + i * step + j
-            a, b = load(re, k), load(im, k)
-            store(re, place, load(re, place) + fr * a - fi * b)
-            store(im, place, load(im, place) + fr * b + fi * a)
-
-
-@jit
-def _add_adjoint_multiple(re, im, out, x, n, fr, fi):
-    """Add f times the adjoint of a square matrix to another one."""
-    for i in range(n):
-        for j in range(n):
-            a, b, place = load(re, x + j * n + i), load(im, x + j * n + i), out + i * n + j
-            store(re, place, load(re, place) + fr * a + fi * b)
-            store(im, place, load(im, place) + fi * a - fr * b)
-
-
-@jit
-def _pair(histories, high, low):
-    """Return the number of a pair, high > low: those of one `low` follow each other."""
-    return low * (2 * histories - low - 1) // 2 + high - low - 1
-
-
-@jit
-def _write_phases(re, im, first, row, couplings, trig):
-    """Write exp(-iΣφ) for each history and spin of a site, 2 h + s rows from the first one."""
-    for h in range(row[BEFORE]):
-        for s in range(2):
-            real, imag = fill(re, 1.0), fill(re, 0.0)
-            for k in range(row[FIRST_COUPLING], row[END_COUPLING]):
-                c, d = load(trig, 2 * couplings[k, 1]), load(trig, 2 * couplings[k, 1] + 1)
-                same = ((h >> couplings[k, 0]) & 1) == s
-                d = fill(re, -1.0 if same else 1.0) * d
-                real, imag = real * c - imag * d, real * d + imag * c
-            store(re, first + 2 * h + s, real)
-            store(im, first + 2 * h + s, imag)
-
-
-@jit
-def _relative_phase(re, im, phases, h, g, spin):
-    """Return the phase of history h over that of history g."""
-    ar, ai = load(re, phases + 2 * h + spin), load(im, phases + 2 * h + spin)
-    br, bi = load(re, phases + 2 * g + spin), load(im, phases + 2 * g + spin)
-    return ar * br + ai * bi, ai * br - ar * bi
-
-
-@jit
-def _spin_range(row, spin):
-    """Return the histories behind a site that one of its spins may have: first and end."""
-    if not row[OPENS]:
-        return 0, row[AFTER]
-    half = row[AFTER] // 2
-    return (half, row[AFTER]) if spin else (0, half)
-
-
-# -- Environments. `at` says where things are in the room: see `_plan`.
-
-
-@jit
-def _write_adjoint(re, im, out, own_re, own_im, start, rows, columns, step):
-    """Write the adjoint of a site's matrix for one spin."""
-    zero = fill(re, 0.0)
-    for i in range(rows):
-        for j in range(columns):
-            store(re, out + j * rows + i, load(own_re, start + i * step + j))
-            store(im, out + j * rows + i, zero - load(own_im, start + i * step + j))
-
-
-@jit
-def _push(re, im, own, start, spin, block, before, behind, at):
-    """Write A E A^H of one spin's matrix A at `at[PRODUCT]`; without a block, A A^H."""
-    right = (re, im, at[ADJOINT], before)
-    if block >= 0:
-        right = (re, im, at[HALF], before)
-        adjoint = (re, im, at[ADJOINT], before)
-        matrix_product(right, (re, im, block, behind), adjoint, behind, behind, before)
-    left = (own[0], own[1], start + spin * behind, 2 * behind)
-    matrix_product((re, im, at[PRODUCT], before), left, right, before, behind, before)
-
-
-@jit
-def _spread(re, im, out, row, targets, spin, high, low, before, at):
-    """Add the product to the blocks of all pairs of histories that go on to (high, low)."""
-    first = row[TARGETS] + spin
-    for g in range(row[BEFORE]):
-        down = targets[first + 2 * g]
-        if down not in (high, low):
-            continue
-        for h in range(g + 1, row[BEFORE]):
-            up = targets[first + 2 * h]
-            if up + down != high + low or up not in (high, low):
-                continue
-            fr, fi = _relative_phase(re, im, at[PHASES], h, g, spin)
-            block = out + _pair(row[BEFORE], h, g) * before * before
-            if up == high:
-                _add_multiple(re, im, block, before, at[PRODUCT], before, before, fr, fi)
-            else:
-                _add_adjoint_multiple(re, im, block, at[PRODUCT], before, fr, fi)
-
-
-@jit
-def _write_environment(re, im, out, env, own, start, bonds, row, targets, at):
-    """Write the environment before a site, at `out`, given that behind it, at `env`."""
-    before, behind = bonds
-    _clear(re, im, out, _pair(row[BEFORE], row[BEFORE], row[BEFORE] - 1) * before * before)
-    for spin in range(2):
-        place = start + spin * behind
-        _write_adjoint(re, im, at[ADJOINT], own[0], own[1], place, before, behind, 2 * behind)
-        first, end = _spin_range(row, spin)
-        for low in range(first, end):
-            for high in range(low, end):
-                block = -1
-                if high > low:
-                    block = env + _pair(row[AFTER], high, low) * behind * behind
-                _push(re, im, own, start, spin, block, before, behind, at)
-                _spread(re, im, out, row, targets, spin, high, low, before, at)
-
-
-@jit
-def _write_environments(re, im, own, starts, bonds, program, number, trig, known, at):
-    """Write the environments behind a site and behind some sites ahead of it.
-
-    They start as identities, far enough ahead for no history that is asked for to reach.
+    A power of two would bring them to the same few places of the first cache.
     """
-    layers = program.layers
-    to_go = layers[number, LAST] - layers[number, SITE]
-    ahead = min(_AHEAD, to_go)
-    far = min(ahead - 1 + layers[number, REACH], to_go)
-    each = known[EACH]
-    _clear(re, im, far * each, each)
-    for k in range(far, 0, -1):
-        row = layers[number + k]
-        site = row[SITE]
-        _write_phases(re, im, at[PHASES], row, program.couplings, trig)
-        sides, out = (bonds[site], bonds[site + 1]), (k - 1) * each
-        _write_environment(
-            re, im, out, k * each, own, starts[site], sides, row, program.targets, at
-        )
-    known[START], known[STOP] = number, number + ahead
-
-
-# -- One cut
+    return 4 * ((width + 3) // 4 | 1) if width >= 32 else width
 
 
 @jit
 def _read_matrix(re, im, own, start, left, width, at):
     """Write M by spins, rows s * left + a, and its adjoint for each spin."""
-    zero = fill(re, 0.0)
+    zero, stride = fill(re, 0.0), _stride(width)
     for s in range(2):
         for a in range(left):
             source, row = start + (2 * a + s) * width, s * left + a
             for j in range(width):
                 x, y = load(own[0], source + j), load(own[1], source + j)
-                store(re, at[MATRIX] + row * width + j, x)
-                store(im, at[MATRIX] + row * width + j, y)
+                store(re, at[MATRIX] + row * stride + j, x)
+                store(im, at[MATRIX] + row * stride + j, y)
                 store(re, at[ADJOINTS] + (s * width + j) * left + a, x)
                 store(im, at[ADJOINTS] + (s * width + j) * left + a, zero - y)
 
@@ -210,35 +80,36 @@ def _read_matrix(re, im, own, start, left, width, at):
 @jit
 def _weigh(re, im, row, left, bond, env, at):
     """Write, for each spin and history g, Σ_{h > g} M_h E_hg + M_g / 2."""
-    width, half = row[AFTER] * bond, fill(re, 0.5)
+    stride, half = _stride(row[AFTER] * bond), fill(re, 0.5)
     for s in range(2):
-        first, end = _spin_range(row, s)
-        base = s * left * width
+        first, end = spin_range(row, s)
+        base = s * left * stride
         for g in range(row[AFTER]):
             out, low = at[WEIGHED] + base + g * bond, max(first, g + 1)
             for a in range(left):
                 for c in range(bond):
-                    k = base + a * width + g * bond + c
+                    k = base + a * stride + g * bond + c
                     store(re, at[WEIGHED] + k, half * load(re, at[MATRIX] + k))
                     store(im, at[WEIGHED] + k, half * load(im, at[MATRIX] + k))
             if low < end:
-                block = env + _pair(row[AFTER], low, g) * bond * bond
-                x = (re, im, at[MATRIX] + base + low * bond, width)
+                block = env + pair(row[AFTER], low, g) * bond * bond
+                x = (re, im, at[MATRIX] + base + low * bond, stride)
                 product = (re, im, at[REST], bond)
                 matrix_product(product, x, (re, im, block, bond), left, (end - low) * bond, bond)
                 one, zero = fill(re, 1.0), fill(re, 0.0)
-                _add_multiple(re, im, out, width, at[REST], left, bond, one, zero)
+                add_multiple(re, im, out, stride, at[REST], left, bond, one, zero)
 
 
 @jit
 def _write_density(re, im, row, left, bond, at):
     """Write the density matrix G = H + H^H, H what is weighed times the adjoint of M."""
     size, width = 2 * left, row[AFTER] * bond
+    stride = _stride(width)
     for s in range(2):
         for u in range(2):
-            first, end = _spin_range(row, u)
+            first, end = spin_range(row, u)
             out = (re, im, at[GRAM] + s * left * size + u * left, size)
-            x = (re, im, at[WEIGHED] + s * left * width + first * bond, width)
+            x = (re, im, at[WEIGHED] + s * left * stride + first * bond, stride)
             y = (re, im, at[ADJOINTS] + (u * width + first * bond) * left, left)
             matrix_product(out, x, y, left, (end - first) * bond, left)
     zero = fill(re, 0.0)
@@ -260,8 +131,9 @@ def _next_column(re, im, rank, size, pivots, norms, least, at):
     for lane in range(len(pivots)):
         p = pivots[lane]
         for i in range(size):
-            re[column + i, lane] = re[at[GRAM] + i * size + p, lane]
-            im[column + i, lane] = im[at[GRAM] + i * size + p, lane]
+            # G is Hermitian, and its rows are together.
+            re[column + i, lane] = re[at[GRAM] + p * size + i, lane]
+            im[column + i, lane] = -im[at[GRAM] + p * size + i, lane]
     factor = at[NORMS] + size
     for k in range(rank):
         earlier = at[COLUMNS] + k * size
@@ -346,16 +218,17 @@ def _orthonormalise_columns(re, im, rank, size, at):
 def _project(re, im, row, left, rank, bond, at):
     """Write M in terms of the orthonormal vectors, whose conjugates are left in their place."""
     size, width, zero = 2 * left, row[AFTER] * bond, fill(re, 0.0)
+    stride = _stride(width)
     for i in range(at[BASIS], at[BASIS] + rank * size):
         store(im, i, zero - load(im, i))
     if not row[OPENS]:
         out, x = (re, im, at[REST], width), (re, im, at[BASIS], size)
-        matrix_product(out, x, (re, im, at[MATRIX], width), rank, size, width)
+        matrix_product(out, x, (re, im, at[MATRIX], stride), rank, size, width)
         return
     for s in range(2):
-        first, end = _spin_range(row, s)
+        first, end = spin_range(row, s)
         out, x = (re, im, at[REST] + first * bond, width), (re, im, at[BASIS] + s * left, size)
-        y = (re, im, at[MATRIX] + s * left * width + first * bond, width)
+        y = (re, im, at[MATRIX] + s * left * stride + first * bond, stride)
         matrix_product(out, x, y, rank, left, (end - first) * bond)
 
 
@@ -375,7 +248,7 @@ def _write_basis(own, start, re, im, left, rank, at):
 def _spread_histories(own, start, re, im, row, targets, left, behind, at):
     """Write the M of a site, given, for each spin, the rows (left bond, history) at `at[NEXT]`."""
     before, width = row[BEFORE], row[AFTER] * behind
-    _clear(own[0], own[1], start, 2 * left * width)
+    clear(own[0], own[1], start, 2 * left * width)
     for s in range(2):
         for a in range(left):
             for h in range(before):
@@ -393,7 +266,7 @@ def _spread_histories(own, start, re, im, row, targets, left, behind, at):
 @jit
 def _absorb(own, start, re, im, row, program, trig, left, bond, behind, at):
     """Make of a site's tensor its M, given what is left of the M before it."""
-    _write_phases(re, im, at[PHASES], row, program.couplings, trig)
+    write_phases(re, im, at[PHASES], row, program.couplings, trig)
     rows = left * row[BEFORE]
     for s in range(2):
         out = (re, im, at[NEXT] + s * rows * behind, behind)
@@ -404,7 +277,7 @@ def _absorb(own, start, re, im, row, program, trig, left, bond, behind, at):
 
 @jit
 def _write_identity(re, im, first, size):
-    _clear(re, im, first, size * size)
+    clear(re, im, first, size * size)
     for i in range(size):
         store(re, first + i * size + i, fill(re, 1.0))
 
@@ -429,8 +302,8 @@ def plan(number, bonds, layers, known):
             widest * widest,
             widest * widest,
             widest * widest,
-            size * width,
-            size * width,
+            size * _stride(width),
+            size * _stride(width),
             size * width,
             size * size,
             rank * size,
@@ -441,7 +314,7 @@ def plan(number, bonds, layers, known):
         ]
     )
     at = np.empty(END + 1, np.int64)
-    at[PHASES] = (_AHEAD + row[REACH] + 1) * known[EACH]
+    at[PHASES] = (AHEAD + row[REACH] + 1) * known[EACH]
     for k in range(len(sizes)):
         at[k + 1] = at[k] + sizes[k]
     return at
@@ -482,7 +355,7 @@ def step(own, starts, bonds, program, number, group, trig, room, known, at, rule
         _write_identity(re, im, at[REST], left)
         _absorb(own, starts[site], re, im, row, program, trig, left, left, bond, at)
     if not known[START] <= number < known[STOP]:
-        _write_environments(re, im, own, starts, bonds, program, number, trig, known, at)
+        write_environments(re, im, own, starts, bonds, program, number, trig, known, at)
     env = (number - known[START]) * known[EACH]
     size, width = 2 * left, row[AFTER] * bond
     _read_matrix(re, im, own, starts[site], left, width, at)
