@@ -137,6 +137,13 @@ class CompiledCircuit:
         return tuple(seen_by_fidelities(self.steps, self._varies, n_qubits))
 
     @functools.cached_property
+    def overlap_parts(self) -> list[tuple[int, ...]]:
+        """The qubits of each unconnected part on which fidelities between points depend."""
+        acted_on = {qubit for step in self.overlap_steps for qubit in step.qubits}
+        parts = connected(self.overlap_steps, self.feature_map.n_qubits)
+        return [part for part in parts if part[0] in acted_on]
+
+    @functools.cached_property
     def overlap_components(self) -> tuple[Component, ...]:
         """What fidelities depend on, one component for each unconnected part or some small ones.
 
@@ -148,9 +155,7 @@ class CompiledCircuit:
         MemoryError
             As `components` does.
         """
-        acted_on = {qubit for step in self.overlap_steps for qubit in step.qubits} or {0}
-        parts = connected(self.overlap_steps, self.feature_map.n_qubits)
-        registers = _joined(part for part in parts if part[0] in acted_on)
+        registers = _joined(self.overlap_parts or [(0,)])
         return tuple(
             self._component(qubits, self.overlap_steps, ends_shared=False) for qubits in registers
         )

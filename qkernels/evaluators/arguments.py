@@ -9,6 +9,21 @@ import numpy as np
 
 from qkernels.feature_maps.validation import integer, real_array, typed
 
+_DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
+
+
+def checked_precision(precision: Any) -> np.dtype:
+    """Return the type of real numbers that a precision stands for.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "double" nor "single".
+    """
+    if not isinstance(precision, str) or precision not in _DTYPES:
+        raise ValueError(f"precision: expected one of {list(_DTYPES)}, got {precision!r}")
+    return _DTYPES[precision]
+
 
 def checked_points(inputs: Any) -> np.ndarray:
     """Return inputs of shape (n_points, n_features) as contiguous float64.
@@ -36,6 +51,11 @@ def checked_parameters(parameters: Any | None) -> np.ndarray | None:
         If they are not real numbers.
     """
     return None if parameters is None else real_array(parameters, "parameters")
+
+
+def parameter_key(parameters: np.ndarray | None) -> bytes | None:
+    """Return what equal parameters have in common, to be hashed; None stays None."""
+    return None if parameters is None else parameters.tobytes()
 
 
 def checked_cotangent(value: Any, shape: tuple[int, int]) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from qkernels.compilation import CompiledCircuit, compile_feature_map
 from qkernels.compilation.chain import APPLY, compile_chain
-from qkernels.compilation.light_cones import Cone, bits, connected, registers
+from qkernels.compilation.light_cones import Cone, bits, registers
 from qkernels.evaluators.base import Evaluator, Prepared
 from qkernels.evaluators.gradients import Direction, Gradient
 from qkernels.evaluators.mps import MPSEvaluator
@@ -334,7 +334,7 @@ class _ForGradients(AutoEvaluator):
 def choice_for_fidelities(feature_map: FeatureMap) -> Choice:
     """Return how fidelities between a feature map's states are computed."""
     compiled = compile_feature_map(feature_map)
-    parts = _overlap_parts(compiled)
+    parts = compiled.overlap_parts
     widest = max(map(len, parts), default=0)
     name = f"the widest unconnected part has {_qubits(widest)}"
     takes_states, reason = _by_width(widest, name) or _by_pairs(compiled, parts, name)
@@ -401,14 +401,6 @@ def _evolution_products(compiled: CompiledCircuit, cone: Cone) -> float:
     left, right = chain.bond_limits[:-1].astype(float), chain.bond_limits[1:].astype(float)
     each = _FACTORISATION * 8 * left * right * np.minimum(left, right)
     return n_factorisations * float(each.mean())
-
-
-def _overlap_parts(compiled: CompiledCircuit) -> list[tuple[int, ...]]:
-    """Return the qubits of each unconnected part on which fidelities depend."""
-    steps = compiled.overlap_steps
-    acted_on = {qubit for step in steps for qubit in step.qubits}
-    parts = connected(steps, compiled.feature_map.n_qubits)
-    return [part for part in parts if part[0] in acted_on]
 
 
 def _qubits(count: int) -> str:

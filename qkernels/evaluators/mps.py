@@ -14,7 +14,12 @@ import numpy as np
 from qkernels.compilation import compile_feature_map
 from qkernels.compilation.chain import Chain, compile_chain
 from qkernels.compilation.light_cones import bits
-from qkernels.evaluators.arguments import checked_parameters, checked_points
+from qkernels.evaluators.arguments import (
+    checked_parameters,
+    checked_points,
+    checked_precision,
+    parameter_key,
+)
 from qkernels.evaluators.bounds import angle_of_groups, expectation_bounds, fidelity_bounds
 from qkernels.evaluators.cache import Arrays, shared_cache
 from qkernels.evaluators.mps_comparison import (
@@ -34,7 +39,6 @@ from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, real
 from qkernels.memory import parse_size, require_memory
 
-_DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
 # What one instruction may add to a state's error, in units of rounding.
 _ROUNDINGS = 30.0
 # Layers of couplings are applied at once where truncations may lose this much.
@@ -102,8 +106,7 @@ class MPSEvaluator(SharedValue):
         cache_size: int | str = "512MB",
         verbose: int = 0,
     ) -> None:
-        if not isinstance(precision, str) or precision not in _DTYPES:
-            raise ValueError(f"precision: expected one of {list(_DTYPES)}, got {precision!r}")
+        self._dtype = checked_precision(precision)
         if not 0 <= real(truncation, "truncation") < 1:
             raise ValueError(f"truncation: expected a number from 0 to below 1, got {truncation!r}")
         self.max_bond = None if max_bond is None else integer(max_bond, "max_bond", 1)
@@ -112,7 +115,6 @@ class MPSEvaluator(SharedValue):
         self.precision = precision
         self.cache_size = cache_size
         self.verbose = integer(verbose, "verbose", 0)
-        self._dtype = _DTYPES[precision]
         self._cache = shared_cache(self.fingerprint(), parse_size(cache_size, "cache_size"))
         self._record = shared_record(self.fingerprint())
 
@@ -190,12 +192,13 @@ class MPSEvaluator(SharedValue):
         """
         inputs, values = checked_points(inputs), checked_parameters(parameters)
         chain = _overlap_chain(feature_map, self._takes_layers)
+        space = feature_map, parameter_key(values)
 
         def states(points: np.ndarray) -> Arrays:
             angles = compile_feature_map(feature_map).angles(points, values)
-            return self._states(chain, angles, (feature_map, _bytes(values)))
+            return self._states(chain, angles, space)
 
-        re, im, bonds, weights = self._cache.get((feature_map, _bytes(values)), inputs, states)
+        re, im, bonds, weights = self._cache.get(space, inputs, states)
         rounding = np.full(len(inputs), self._rounding(chain))
         return PreparedMPS(MPSArrays(re, im, bonds), weights, rounding)
 
@@ -341,7 +344,7 @@ class MPSEvaluator(SharedValue):
             "take fewer points at a time, or fewer observables",
         )
         chain = _measured_chain(feature_map, words, self._takes_layers)
-        space = feature_map, _bytes(values), words
+        space = feature_map, parameter_key(values), words
 
         def measured(points: np.ndarray) -> Arrays:
             angles = compile_feature_map(feature_map).angles(points, values)
@@ -423,10 +426,6 @@ class MPSEvaluator(SharedValue):
         )
 
 
-def _bytes(values: np.ndarray | None) -> bytes | None:
-    return None if values is None else values.tobytes()
-
-
 def _alike(a: PreparedMPS, b: PreparedMPS | None) -> PreparedMPS:
     """Return the second points, which are the first where there are no others."""
     other = a if b is None else b
@@ -459,9 +458,9 @@ def _padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
 def _overlap_chain(feature_map: FeatureMap, layers: bool) -> Chain:
     """Return the chain of what fidelities of a map's states depend on."""
     compiled = compile_feature_map(feature_map)
-    steps = compiled.overlap_steps
-    qubits = sorted({qubit for step in steps for qubit in step.qubits}) or [0]
-    return compile_chain(steps, qubits, len(compiled.per_point), layers=layers)
+    qubits = sorted(qubit for part in compiled.overlap_parts for qubit in part) or [0]
+    n_angles = len(compiled.per_point)
+    return compile_chain(compiled.overlap_steps, qubits, n_angles, layers=layers)
 
 
 @functools.lru_cache(maxsize=64)

@@ -20,7 +20,7 @@ import cirq
 import numpy as np
 from scipy.stats import binom
 
-from qkernels.evaluators.arguments import checked_parameters, checked_points
+from qkernels.evaluators.arguments import checked_parameters, checked_points, parameter_key
 from qkernels.evaluators.cache import Arrays, RowCache
 from qkernels.evaluators.estimated import EstimatedValues
 from qkernels.evaluators.observables import Words, estimated_words, read_words
@@ -153,8 +153,7 @@ class ShotNoise(EstimatedValues):
         def estimates(points: np.ndarray) -> Arrays:
             return self._estimates(feature_map, points, values, words)
 
-        given = None if values is None else values.tobytes()
-        space = feature_map, given, words, self.repetitions, self.random_state
+        space = feature_map, parameter_key(values), words, self.repetitions, self.random_state
         means, covariances = self._cache.get(space, inputs, estimates)
         # Callers may write to what they get; what is kept must not change.
         return means.copy(), covariances.copy()

@@ -14,6 +14,8 @@ from qkernels.evaluators.arguments import (
     checked_cotangent,
     checked_parameters,
     checked_points,
+    checked_precision,
+    parameter_key,
     repetitions_and_seed,
 )
 from qkernels.evaluators.cache import Arrays, shared_cache
@@ -34,8 +36,6 @@ from qkernels.evaluators.states import PreparedStates, Source
 from qkernels.evaluators.values import SharedValue
 from qkernels.feature_maps import FeatureMap
 from qkernels.memory import parse_size, require_memory
-
-_DTYPES: dict[str, np.dtype] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
 
 
 class StatevectorEvaluator(OutputProbabilities, SharedValue):
@@ -87,12 +87,10 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
         repetitions: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        if precision not in _DTYPES:
-            raise ValueError(f"precision: expected one of {list(_DTYPES)}, got {precision!r}")
+        self._dtype = checked_precision(precision)
         self.precision = precision
         self.cache_size = cache_size
         self.repetitions, self.random_state = repetitions_and_seed(repetitions, random_state)
-        self._dtype = _DTYPES[precision]
         size = parse_size(cache_size, "cache_size")
         self._cache = shared_cache(precision, size)
         # Kernels see by its methods whether an evaluator draws, or has gradients.
@@ -176,7 +174,7 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
             )
             return tuple(plane for part in parts for plane in part)
 
-        space = feature_map, _key(values)
+        space = feature_map, parameter_key(values)
         planes = self._cache.get(space, inputs, states)
         return PreparedStates.from_planes(planes, Source(feature_map, inputs, values))
 
@@ -348,7 +346,7 @@ class StatevectorEvaluator(OutputProbabilities, SharedValue):
         def expectations(points: np.ndarray) -> Arrays:
             return (measure(compiled, compiled.angles(points, values), words, self._dtype),)
 
-        space = feature_map, _key(values), words
+        space = feature_map, parameter_key(values), words
         (result,) = self._cache.get(space, inputs, expectations)
         # Callers may write to what they get; what is kept must not change.
         result = result.copy()
@@ -485,7 +483,3 @@ def _registers(compiled: CompiledCircuit, words: Words) -> list[Component]:
 def _widest(components: Sequence[Component]) -> str:
     n_qubits = max((component.n_qubits for component in components), default=0)
     return f"{n_qubits} qubits, the most that an observable depends on"
-
-
-def _key(values: np.ndarray | None) -> bytes | None:
-    return None if values is None else values.tobytes()

@@ -14,6 +14,7 @@ import numpy as np
 from qkernels.loops import mps_layers
 from qkernels.loops.jit import jit, run_workers
 from qkernels.loops.lanes import fill, load, store
+from qkernels.loops.mps_environments import clear
 from qkernels.loops.mps_factorization import (
     diagonalise,
     orthonormalise,
@@ -148,12 +149,6 @@ def _multiply_spin(out_re, out_im, low, high, re, im, a, b, wr, wi, w):
 
 
 @jit
-def _clear(re, im, row):
-    store(re, row, fill(re, 0.0))
-    store(im, row, fill(im, 0.0))
-
-
-@jit
 def _apply_factor(re, im, start, dl, dr, factor, wr, wi, tr, ti):
     """Multiply a factor onto one tensor of bonds dl and dr, by way of a copy."""
     left, right = factor[5], factor[6]
@@ -168,8 +163,8 @@ def _apply_factor(re, im, start, dl, dr, factor, wr, wi, tr, ti):
                 for c in range(dr):
                     low = start + (a * left + bl) * 2 * step + c * right + br
                     if diagonal and bl != br:
-                        _clear(re, im, low)
-                        _clear(re, im, low + step)
+                        clear(re, im, low, 1)
+                        clear(re, im, low + step, 1)
                     else:
                         old, w = a * 2 * dr + c, 4 * (bl * right + br)
                         _multiply_spin(re, im, low, low + step, tr, ti, old, old + dr, wr, wi, w)
@@ -223,24 +218,6 @@ def _apply(re, im, starts, bonds, instruction, program, trig, room):
 
 
 @jit
-def _read_columns(vr, vi, re, im, start, rows, columns):
-    """Write the columns of a tensor, read as a matrix, one after another."""
-    for j in range(columns):
-        for i in range(rows):
-            store(vr, j * rows + i, load(re, start + i * columns + j))
-            store(vi, j * rows + i, load(im, start + i * columns + j))
-
-
-@jit
-def _write_columns(re, im, start, rows, columns, qr, qi):
-    """Write vectors, one after another, as the columns of a tensor."""
-    for j in range(columns):
-        for i in range(rows):
-            store(re, start + i * columns + j, load(qr, j * rows + i))
-            store(im, start + i * columns + j, load(qi, j * rows + i))
-
-
-@jit
 def _copy_rows(out_re, out_im, first, re, im, start, count):
     for i in range(count):
         store(out_re, first + i, load(re, start + i))
@@ -248,12 +225,12 @@ def _copy_rows(out_re, out_im, first, re, im, start, count):
 
 
 @jit
-def _transpose(out_re, out_im, re, im, rows, columns):
-    """Write the transposed matrix."""
+def _transpose(out_re, out_im, first, re, im, start, rows, columns):
+    """Write the transposed matrix, from the row `first` on."""
     for i in range(rows):
         for j in range(columns):
-            store(out_re, j * rows + i, load(re, i * columns + j))
-            store(out_im, j * rows + i, load(im, i * columns + j))
+            store(out_re, first + j * rows + i, load(re, start + i * columns + j))
+            store(out_im, first + j * rows + i, load(im, start + i * columns + j))
 
 
 @jit
@@ -320,11 +297,11 @@ def _factorise_right(state, starts, bonds, site, group, room, rules, limits, wei
     re, im = state
     length, count, beyond = 2 * bonds[site], bonds[site + 1], 2 * bonds[site + 2]
     start, after = starts[site], starts[site + 1]
-    _read_columns(room[0], room[1], re, im, start, length, count)
+    _transpose(room[0], room[1], 0, re, im, start, length, count)
     rank, capped = _factorise(
         room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[site + 1]
     )
-    _write_columns(re, im, start, length, rank, room[2], room[3])
+    _transpose(re, im, start, room[2], room[3], 0, rank, length)
     rest, tensor = (room[4], room[5], 0, count), (re, im, after, beyond)
     matrix_product((room[0], room[1], 0, beyond), rest, tensor, rank, count, beyond)
     _copy_rows(re, im, after, room[0], room[1], 0, rank * beyond)
@@ -343,7 +320,7 @@ def _factorise_left(state, starts, bonds, site, group, room, rules, limits, weig
         room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[site]
     )
     _copy_rows(re, im, start, room[2], room[3], 0, rank * length)
-    _transpose(room[0], room[1], room[4], room[5], rank, count)
+    _transpose(room[0], room[1], 0, room[4], room[5], 0, rank, count)
     tensor, rest = (re, im, before, count), (room[0], room[1], 0, rank)
     matrix_product((room[2], room[3], 0, rank), tensor, rest, beyond, count, rank)
     _copy_rows(re, im, before, room[2], room[3], 0, beyond * rank)
