@@ -16,8 +16,9 @@ from qkernels.loops import mps_overlaps
 from qkernels.loops.jit import thread_count
 from qkernels.loops.lanes import REGISTER_BYTES, lane_count
 
-# A tile has at most so many rows, and fewer where a pair is much work.
-_TILE_ROWS = 256
+# A tile has at most so many rows, and fewer where a pair is much work, but at least so many, as its
+# columns are packed anew.
+_TILE_ROWS, _LEAST_ROWS = 256, 8
 # A loop cannot be interrupted: one call is given about this much work, and so is one tile.
 _PRODUCTS_A_CALL = 4 * 10**9
 # Less work than this is done before another thread has woken up.
@@ -184,7 +185,7 @@ def _tiles(
     n_rows: int, n_columns: int, products: float, lanes: int, *, symmetric: bool
 ) -> np.ndarray:
     """Return the tiles, those of the last columns first: where symmetric, they have most rows."""
-    rows = int(np.clip(_PRODUCTS_A_CALL / (products * lanes), 1, _TILE_ROWS))
+    rows = int(np.clip(_PRODUCTS_A_CALL / (products * lanes), _LEAST_ROWS, _TILE_ROWS))
     todo = []
     for column in reversed(range(0, n_columns, lanes)):
         end = min(column + lanes, n_columns)

@@ -20,6 +20,7 @@ from qkernels.loops.jit import thread_count
 from qkernels.loops.lanes import lane_count
 from qkernels.loops.mps_evolution import (
     CAPPED,
+    CARRIED_ROWS,
     ENVIRONMENTS,
     N_STATUS,
     POINTER,
@@ -31,8 +32,8 @@ from qkernels.memory import require_memory
 
 # Bonds that fit before there is any reason for more room.
 _FIRST_BOND = 4
-# When a tensor does not fit, this much more room is made than it needs.
-_MARGIN = 2
+# When something does not fit, this much more room is made than it needs.
+_MARGIN = 1.5
 # What no bond passes.
 _ANY_BOND = 2**40
 # A loop cannot be interrupted: one call is given about this much work, in complex products.
@@ -100,8 +101,6 @@ class ChainSimulation:
         self.chain = chain
         self.slots = chain.slots(angles)
         self.dtype = dtype
-        self.sizes = _first_sizes(chain)
-        self.room_rows = SMALL_ROWS
         largest_bond = truncation.max_bond or _ANY_BOND
         self.rules = np.array([truncation.weight, largest_bond, _WORK_A_CALL], dtype=float)
         self._warned = False
@@ -111,9 +110,10 @@ class ChainSimulation:
         lanes, n_points = lane_count(self.dtype), len(self.slots)
         firsts = range(0, n_points, lanes)
         step = min(thread_count(), len(firsts))
+        room = _Room(self.chain, self.dtype, step)
         with tqdm(total=n_points, unit="state", disable=not verbose) as bar:
             for k in range(0, len(firsts), step):
-                wave = _Wave(self, firsts[k : k + step])
+                wave = _Wave(self, room, firsts[k : k + step])
                 for seconds in wave.seconds_to_go():
                     self._warn_if_long(seconds, wave.largest_bond, len(firsts[k:]) / step)
                 for block in wave.blocks():
@@ -132,15 +132,71 @@ class ChainSimulation:
         )
 
 
-def _first_sizes(chain: Chain) -> np.ndarray:
-    """Return rows for each site's tensor as long as bonds are small."""
-    return np.minimum(2 * (2 * _FIRST_BOND) ** 2, _largest_sizes(chain)).astype(np.int64)
+class _Room:
+    """The arrays of blocks that are computed at the same time; they grow with the bonds.
 
+    Attributes
+    ----------
+    re, im : ndarray of shape (n_blocks, rows, lanes)
+        The tensors, and behind those of the last site what a layer carries on.
+    starts : ndarray of shape (n_sites + 2,), int
+        Where each of these starts, and where the last ends.
+    rooms : ndarray of shape (n_blocks, 8, rows, lanes)
+        Beside the tensors.
+    """
 
-def _largest_sizes(chain: Chain) -> np.ndarray:
-    """Return rows for each site's tensor whatever its bonds become."""
-    limits, widths = chain.bond_limits.astype(float), chain.program.factors[:, 5:]
-    return 2 * limits[:-1] * limits[1:] * float(max(widths.max(initial=1), 1)) ** 2
+    def __init__(self, chain: Chain, dtype: np.dtype, n_blocks: int) -> None:
+        self._chain, self._dtype = chain, dtype
+        factors = chain.program.factors
+        branches = int((factors[:, 5] * factors[:, 6]).max(initial=1))
+        few = np.minimum(2 * (2 * _FIRST_BOND) ** 2, self._largest_sizes())
+        sizes = np.append(few, 0).astype(np.int64)
+        self._room_rows = max(SMALL_ROWS, 4 * branches, int(sizes.max()))
+        self._allocate(n_blocks, sizes, largest_bond=1)
+
+    def _largest_sizes(self) -> np.ndarray:
+        """Return rows for each site's tensor whatever its bonds become."""
+        limits, widths = self._chain.bond_limits.astype(float), self._chain.program.factors[:, 5:]
+        return 2 * limits[:-1] * limits[1:] * float(max(widths.max(initial=1), 1)) ** 2
+
+    def _allocate(self, n_blocks: int, sizes: np.ndarray, largest_bond: int) -> None:
+        lanes, rows = lane_count(self._dtype), max(int(sizes[:-1].max()), self._room_rows)
+        require_memory(
+            n_blocks * (2 * int(sizes.sum()) + 8 * rows) * lanes * self._dtype.itemsize,
+            f"for matrix product states whose bonds have reached {largest_bond}",
+            _ADVICE,
+        )
+        self.starts = np.concatenate([[0], np.cumsum(sizes)])
+        self.re = np.empty((n_blocks, self.starts[-1], lanes), self._dtype)
+        self.im = np.empty_like(self.re)
+        self.rooms = np.empty((n_blocks, 8, rows, lanes), self._dtype)
+
+    def grow(self, status: np.ndarray, bonds: np.ndarray) -> None:
+        """Make more room, for all sites as much as the most crowded one needs.
+
+        Parameters
+        ----------
+        status : ndarray of shape (n_blocks, N_STATUS), int
+            What the blocks that are under way need.
+        bonds : ndarray of shape (n_blocks, n_sites + 1), int
+            Theirs.
+        """
+        tensor_rows, carried_rows, room_rows = (
+            int(status[:, k].max()) for k in (TENSOR_ROWS, CARRIED_ROWS, ROOM_ROWS)
+        )
+        starts, planes = self.starts, (self.re, self.im)
+        sizes = np.diff(starts)
+        wanted = np.minimum(tensor_rows * _MARGIN, self._largest_sizes())
+        sizes[:-1] = np.maximum(sizes[:-1], np.maximum(wanted, tensor_rows))
+        sizes[-1] = max(sizes[-1], carried_rows * _MARGIN)
+        self._room_rows = max(self._room_rows, int(room_rows * _MARGIN))
+        self._allocate(len(self.re), sizes, int(bonds.max()))
+        carried = np.full((len(bonds), 1), starts[-1] - starts[-2])
+        used = np.hstack([2 * bonds[:, :-1] * bonds[:, 1:], carried])
+        for new, old in zip((self.re, self.im), planes, strict=True):
+            for block, site in np.ndindex(used.shape):
+                first, start, count = starts[site], self.starts[site], used[block, site]
+                new[block, start : start + count] = old[block, first : first + count]
 
 
 class _Wave:
@@ -152,9 +208,8 @@ class _Wave:
         By now.
     """
 
-    def __init__(self, simulation: ChainSimulation, firsts: Sequence[int]) -> None:
-        self._simulation = simulation
-        self._firsts = firsts
+    def __init__(self, simulation: ChainSimulation, room: _Room, firsts: Sequence[int]) -> None:
+        self._simulation, self._room, self._firsts = simulation, room, firsts
         n, lanes = len(firsts), lane_count(simulation.dtype)
         n_sites = len(simulation.chain.qubits)
         self._bonds = np.ones((n, n_sites + 1), np.int64)
@@ -162,12 +217,11 @@ class _Wave:
         self._weights = np.zeros((n, simulation.chain.n_groups, lanes))
         self._status = np.zeros((n, N_STATUS), np.int64)
         self._trig = np.empty((n, 2 * simulation.slots.shape[1], lanes), simulation.dtype)
-        self._allocate()
         for worker, first in enumerate(firsts):
             mps_evolution.start_block(
-                self._re[worker],
-                self._im[worker],
-                self._starts,
+                room.re[worker],
+                room.im[worker],
+                room.starts,
                 self._trig[worker],
                 simulation.slots,
                 np.array([first, self._count(first)]),
@@ -184,26 +238,34 @@ class _Wave:
         seen = 0.0
         while (done := int(self._status[:, POINTER].min())) < n_instructions:
             start = time.perf_counter()
-            mps_evolution.advance(
-                self._re,
-                self._im,
-                self._starts,
-                self._bonds,
-                self._weights,
-                self._ranks,
-                self._trig,
-                self._rooms,
-                self._status,
-                simulation.chain.program,
-                simulation.rules,
-            )
-            if self._status[:, [TENSOR_ROWS, ROOM_ROWS]].any():
-                self._grow()
+            self._advance()
             more = int(self._status[:, POINTER].min()) - done
             # A first call may have compiled the loops.
             seen += time.perf_counter() - start if done else 0.0
             if seen > _SEEN and more:
                 yield (time.perf_counter() - start) / more * (n_instructions - done - more)
+
+    def _advance(self) -> None:
+        """Carry the blocks on for one call, and make the room that they then need."""
+        room, n = self._room, len(self._firsts)
+        mps_evolution.advance(
+            room.re[:n],
+            room.im[:n],
+            room.starts,
+            self._bonds,
+            self._weights,
+            self._ranks,
+            self._trig,
+            room.rooms[:n],
+            self._status,
+            self._simulation.chain.program,
+            self._simulation.rules,
+        )
+        needed = [TENSOR_ROWS, CARRIED_ROWS, ROOM_ROWS]
+        if self._status[:, needed].any():
+            room.grow(self._status, self._bonds)
+            self._status[:, needed] = 0
+            self._status[:, ENVIRONMENTS:] = 0
 
     def blocks(self) -> Iterator[Block]:
         """Yield the finished states."""
@@ -213,43 +275,12 @@ class _Wave:
             width = int((2 * ranks[:, :-1] * ranks[:, 1:]).sum(axis=1).max())
             re = np.empty((count, width), self._simulation.dtype)
             im = np.empty_like(re)
-            planes = self._re[worker], self._im[worker]
-            mps_evolution.write_points(re, im, *planes, self._starts, self._bonds[worker], ranks)
+            room = self._room
+            planes = room.re[worker], room.im[worker]
+            mps_evolution.write_points(re, im, *planes, room.starts, self._bonds[worker], ranks)
             weights = np.ascontiguousarray(self._weights[worker, :, :count].T)
             yield Block(re, im, ranks, weights, bool(self._status[worker, CAPPED]))
 
     def _count(self, first: int) -> int:
         """Return how many points a block has."""
         return min(lane_count(self._simulation.dtype), len(self._simulation.slots) - first)
-
-    def _allocate(self) -> None:
-        """Make room for states whose tensors have the simulation's sizes."""
-        simulation = self._simulation
-        n, lanes, sizes = len(self._firsts), lane_count(simulation.dtype), simulation.sizes
-        factors = simulation.chain.program.factors
-        branches = int((factors[:, 5] * factors[:, 6]).max(initial=1))
-        rows = max(int(sizes.max()), 4 * branches, simulation.room_rows)
-        require_memory(
-            n * (2 * int(sizes.sum()) + 8 * rows) * lanes * simulation.dtype.itemsize,
-            f"for matrix product states whose bonds have reached {self.largest_bond}",
-            _ADVICE,
-        )
-        self._starts = np.concatenate([[0], np.cumsum(sizes)])
-        self._re = np.empty((n, self._starts[-1], lanes), simulation.dtype)
-        self._im = np.empty_like(self._re)
-        self._rooms = np.empty((n, 8, rows, lanes), simulation.dtype)
-
-    def _grow(self) -> None:
-        """Make more room, for all sites as much as the most crowded one needs."""
-        simulation, old, planes = self._simulation, self._starts, (self._re, self._im)
-        tensor_rows, room_rows = (self._status[:, k].max() for k in (TENSOR_ROWS, ROOM_ROWS))
-        wanted = np.minimum(tensor_rows * _MARGIN, _largest_sizes(simulation.chain))
-        wanted = np.maximum(wanted, tensor_rows).astype(np.int64)
-        simulation.sizes = np.maximum(simulation.sizes, wanted)
-        simulation.room_rows = max(simulation.room_rows, int(room_rows) * _MARGIN)
-        self._allocate()
-        self._status[:, [TENSOR_ROWS, ROOM_ROWS]] = 0
-        self._status[:, ENVIRONMENTS:] = 0
-        for first, end, new in zip(old, old[1:], self._starts, strict=False):
-            for plane, before in zip((self._re, self._im), planes, strict=True):
-                plane[:, new : new + end - first] = before[:, first:end]

@@ -17,10 +17,10 @@ SITE, LAST, REACH, BEFORE, AFTER, FIRST_COUPLING, END_COUPLING, TARGETS, OPENS =
 # Environments are computed for so many cuts ahead.
 AHEAD = 8
 # Where things start in the room of a step. First come environments; then phases, matrices that
-# make an environment, M by spins, M E, the adjoint of M, G, the columns of its factor, orthonormal
-# ones, M in their terms, that times the next tensor, norms.
-PHASES, ADJOINT, HALF, PRODUCT, MATRIX, WEIGHED, ADJOINTS, GRAM, COLUMNS, BASIS = range(10)
-REST, NEXT, NORMS, END = range(10, 14)
+# make an environment, M E, the adjoint of M, G, the columns of its factor, M in terms of
+# orthonormal ones, that times the next tensor, and a few rows.
+PHASES, ADJOINT, HALF, PRODUCT, WEIGHED, ADJOINTS, GRAM, COLUMNS, REST, NEXT, SMALL = range(11)
+END = 11
 # Columns of what is known of the environments: the row of the layer at which they start, the one
 # at which they end, and how many rows each takes.
 START, STOP, EACH = range(3)

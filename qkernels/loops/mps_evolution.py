@@ -14,28 +14,30 @@ import numpy as np
 from qkernels.loops import mps_layers
 from qkernels.loops.jit import jit, run_workers
 from qkernels.loops.lanes import fill, load, store
+from qkernels.loops.mps_density import ROUNDING, room_of_span, stride, write_span
 from qkernels.loops.mps_environments import clear
 from qkernels.loops.mps_factorization import (
     diagonalise,
     orthonormalise,
+    remainders,
     squared_norm,
     truncate,
 )
-from qkernels.loops.products import product as matrix_product
+from qkernels.loops.products import adjoint_product, product
 
 # Rows of `program.instructions`: (opcode, first or site or row, end or group).
 APPLY, RIGHT, LEFT, LAYER = range(4)
 # Rows of `program.factors`: (site, kind, letter, slot, place, left width, right width).
 TURN, PROJECT, PASS, COSINE, WORD, MATRIX = range(6)
-# Columns of a worker's status: the next instruction, how many rows of a tensor and of its room
-# that needs if there are too few, whether `max_bond` has cut off more than may be discarded, and
-# what is known of the environments of a layer.
-POINTER, TENSOR_ROWS, ROOM_ROWS, CAPPED, ENVIRONMENTS = range(5)
+# Columns of a worker's status: the next instruction, how many rows that needs of a tensor, of what
+# a layer carries on, and of its room, if there are too few, whether `max_bond` has cut off more
+# than may be discarded, and what is known of the environments of a layer.
+POINTER, TENSOR_ROWS, CARRIED_ROWS, ROOM_ROWS, CAPPED, ENVIRONMENTS = range(6)
 N_STATUS = ENVIRONMENTS + 3
 # Rows that a factorisation needs beside the tensors.
 SMALL_ROWS = 8
-# Of the weight that may be discarded, this part is left out before rows are made orthogonal.
-_EARLY = 0.01
+# From so many vectors on, and if a truncation may discard as much, they are factorised by products.
+_WIDE, LEAST_TRUNCATION = 24, 1e-13
 # Singular values below this multiple of the rounding unit are rounding errors.
 _ROUNDING = 15.0
 
@@ -64,7 +66,7 @@ def start_block(re, im, starts, trig, slots, points):
         The first of the block's points, and how many there are; more lanes repeat the last.
     """
     _fill_half_angles(trig, slots, points[0], points[1])
-    for site in range(len(starts) - 1):
+    for site in range(len(starts) - 2):
         row = starts[site]
         store(re, row, fill(re, 1.0))
         store(im, row, fill(im, 0.0))
@@ -183,24 +185,28 @@ def _most_rows(instruction, factors, bonds):
 @jit
 def _fits(instruction, program, starts, bonds, room_rows, status):
     """Return whether there is room for what an instruction makes; note how much if there is not."""
+    first = end = instruction[1]
+    rows = carried = in_room = 0
     if instruction[0] == APPLY:
         first, end = program.factors[instruction[1], 0], program.factors[instruction[2] - 1, 0]
         rows = _most_rows(instruction, program.factors, bonds)
     elif instruction[0] == LAYER:
         first = program.layers[instruction[1], mps_layers.SITE]
-        end, rows = first + 1, mps_layers.needed_rows(instruction[1], bonds, program.layers)
-        known = status[ENVIRONMENTS:]
-        at = mps_layers.plan(instruction[1], bonds, program.layers, known)
-        if at[mps_layers.END] > 4 * room_rows:
-            status[ROOM_ROWS] = at[mps_layers.END] // 4 + 1
-            return False
+        end = first + 1
+        rows, carried = mps_layers.needed_rows(instruction[1], bonds, program.layers)
+        at = mps_layers.plan(instruction[1], bonds, program.layers, status[ENVIRONMENTS:])
+        in_room = at[-1] // 4 + 1
     else:
-        return True
+        count = bonds[first] if instruction[0] == LEFT else bonds[first + 1]
+        length = 2 * bonds[first] * bonds[first + 1] // count
+        in_room = room_of_span(length, count) // 2 + 1
+    status[ROOM_ROWS] = in_room if in_room > room_rows else 0
+    status[CARRIED_ROWS] = carried if carried > starts[-1] - starts[-2] else 0
+    status[TENSOR_ROWS] = 0
     for site in range(first, end + 1):
         if starts[site] + rows > starts[site + 1]:
             status[TENSOR_ROWS] = rows
-            return False
-    return True
+    return status[ROOM_ROWS] == status[CARRIED_ROWS] == status[TENSOR_ROWS] == 0
 
 
 @jit
@@ -234,59 +240,84 @@ def _transpose(out_re, out_im, first, re, im, start, rows, columns):
 
 
 @jit
+def _planes(room):
+    """Return a worker's room as two planes."""
+    lanes = room.shape[2]
+    return room[:4].reshape((-1, lanes)), room[4:].reshape((-1, lanes))
+
+
+@jit
 def _set_limits(vr, vi, small, size, tolerance, limits):
-    """Write, of a tensor's squared norm, what may be left out: by rounding, early, in all."""
+    """Write a tensor's squared norm, and what of it counts as 0, and may be left out."""
     unit = _ROUNDING * (2.2e-16 if small.itemsize == 8 else 1.2e-7)
     store(small, 0, squared_norm(vr, vi, 0, size))
     for lane in range(small.shape[1]):
         total = np.float64(small[0, lane])
-        limits[0, lane] = unit * unit * total
-        limits[1, lane] = max(_EARLY * tolerance * total, limits[0, lane])
-        limits[2, lane] = max(tolerance * total, limits[0, lane])
+        limits[0, lane], limits[1, lane] = total, unit * unit * total
+        limits[2, lane] = max(tolerance * total, limits[1, lane])
 
 
 @jit
-def _truncate(room, limits, rank, count, length, max_bond, last, lost, ranks):
+def _truncate(planes, most, rank, count, length, max_bond, lost, ranks):
     """Truncate a factorisation; return the rank, and whether more was lost than was allowed.
 
-    Pivoting finds nearly as few vectors as singular values do, for a third of the work. Bonds that
-    stay, or may not be larger, are worth it.
+    Pivoting finds nearly as few vectors as singular values do. Where the largest bond decides,
+    these are worth their work.
     """
-    qr, qi, cr, ci, norms, small = room[2], room[3], room[4], room[5], room[6], room[7]
-    for lane in range(norms.shape[1]):
-        early = 0.0
-        for j in range(count):
-            early += norms[j, lane]
-        lost[lane], limits[2, lane] = early, limits[2, lane] - early
-    if last or rank > max_bond:
+    qr, qi, cr, ci, norms, small = planes
+    spare, dropped = most - lost, np.empty(len(lost))
+    if rank > max_bond:
         diagonalise(cr, ci, qr, qi, small, rank, count, length)
-    dropped = limits[1]
-    rank = truncate(cr, ci, qr, qi, norms, rank, count, length, limits[2], max_bond, dropped, ranks)
+    rank = truncate(cr, ci, qr, qi, norms, rank, count, length, spare, max_bond, dropped, ranks)
     capped = False
-    for lane in range(norms.shape[1]):
+    for lane in range(len(lost)):
         lost[lane] += dropped[lane]
         # What rounding leaves may be more than was asked for.
-        capped |= dropped[lane] > max(limits[2, lane], 0.0)
+        capped |= dropped[lane] > max(spare[lane], 0.0)
     return rank, capped
+
+
+@jit
+def _factorise_by_span(room, count, length, limits, lost):
+    """Factorise the vectors in the room by products of matrices; return their rank."""
+    rows, step = room.shape[1], stride(count)
+    re, im = _planes(room)
+    matrix, span = (re, im, 3 * rows, step), (re, im, 0, step)
+    for i in range(count):
+        for j in range(length):
+            store(re, 3 * rows + j * step + i, load(re, i * length + j))
+            store(im, 3 * rows + j * step + i, load(im, i * length + j))
+    rank = write_span(matrix, span, (re, im, rows), length, count, limits[2], lost)
+    for i in range(rank):
+        for j in range(length):
+            store(re, rows + i * length + j, load(re, j * step + i))
+            store(im, rows + i * length + j, load(im, j * step + i))
+    adjoint_product((re, im, 2 * rows, count), span, matrix, rank, length, count)
+    for lane in range(len(lost)):
+        lost[lane] = max(lost[lane], 0.0) + ROUNDING * limits[0, lane]
+    return rank
 
 
 @jit
 def _factorise(room, count, length, group, tolerance, max_bond, limits, weights, ranks):
     """Factorise the vectors in the room; return their rank, and whether too much was lost."""
-    vr, vi, qr, qi, cr, ci = room[0], room[1], room[2], room[3], room[4], room[5]
-    truncating = group >= 0
-    _set_limits(vr, vi, room[7], count * length, tolerance if truncating else 0.0, limits)
-    rank = orthonormalise(
-        vr, vi, qr, qi, cr, ci, room[6], room[7], count, length, limits[1], limits[0]
-    )
+    planes = (room[1], room[5], room[2], room[6], room[3], room[7])
+    qr, qi, cr, ci, norms, small = planes
+    truncating, lost = group >= 0, np.empty(weights.shape[1])
+    _set_limits(room[0], room[4], small, count * length, tolerance if truncating else 0.0, limits)
+    if truncating and count >= _WIDE and tolerance >= LEAST_TRUNCATION and norms.itemsize == 8:
+        rank = _factorise_by_span(room, count, length, limits, lost)
+    else:
+        vectors, most = (room[0], room[4], qr, qi, cr, ci, norms, small, count, length), limits[2]
+        rank = orthonormalise(*vectors, most, limits[1])
+        remainders(norms, count, lost)
     # A zero state keeps one vector.
     rank = max(rank, 1)
     ranks[:] = rank
     if not truncating:
         return rank, False
-    lost = np.zeros(weights.shape[1])
-    last = group == len(weights) - 1
-    rank, capped = _truncate(room, limits, rank, count, length, max_bond, last, lost, ranks)
+    most = limits[2]
+    rank, capped = _truncate(planes, most, rank, count, length, max_bond, lost, ranks)
     weights[group] += lost
     return rank, capped
 
@@ -297,14 +328,14 @@ def _factorise_right(state, starts, bonds, site, group, room, rules, limits, wei
     re, im = state
     length, count, beyond = 2 * bonds[site], bonds[site + 1], 2 * bonds[site + 2]
     start, after = starts[site], starts[site + 1]
-    _transpose(room[0], room[1], 0, re, im, start, length, count)
+    _transpose(room[0], room[4], 0, re, im, start, length, count)
     rank, capped = _factorise(
         room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[site + 1]
     )
-    _transpose(re, im, start, room[2], room[3], 0, rank, length)
-    rest, tensor = (room[4], room[5], 0, count), (re, im, after, beyond)
-    matrix_product((room[0], room[1], 0, beyond), rest, tensor, rank, count, beyond)
-    _copy_rows(re, im, after, room[0], room[1], 0, rank * beyond)
+    _transpose(re, im, start, room[1], room[5], 0, rank, length)
+    rest, tensor = (room[2], room[6], 0, count), (re, im, after, beyond)
+    product((room[0], room[4], 0, beyond), rest, tensor, rank, count, beyond)
+    _copy_rows(re, im, after, room[0], room[4], 0, rank * beyond)
     bonds[site + 1] = rank
     return capped
 
@@ -315,15 +346,15 @@ def _factorise_left(state, starts, bonds, site, group, room, rules, limits, weig
     re, im = state
     length, count, beyond = 2 * bonds[site + 1], bonds[site], 2 * bonds[site - 1]
     start, before = starts[site], starts[site - 1]
-    _copy_rows(room[0], room[1], 0, re, im, start, count * length)
+    _copy_rows(room[0], room[4], 0, re, im, start, count * length)
     rank, capped = _factorise(
         room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[site]
     )
-    _copy_rows(re, im, start, room[2], room[3], 0, rank * length)
-    _transpose(room[0], room[1], 0, room[4], room[5], 0, rank, count)
-    tensor, rest = (re, im, before, count), (room[0], room[1], 0, rank)
-    matrix_product((room[2], room[3], 0, rank), tensor, rest, beyond, count, rank)
-    _copy_rows(re, im, before, room[2], room[3], 0, beyond * rank)
+    _copy_rows(re, im, start, room[1], room[5], 0, rank * length)
+    _transpose(room[0], room[4], 0, room[2], room[6], 0, rank, count)
+    tensor, rest = (re, im, before, count), (room[0], room[4], 0, rank)
+    product((room[1], room[5], 0, rank), tensor, rest, beyond, count, rank)
+    _copy_rows(re, im, before, room[1], room[5], 0, beyond * rank)
     bonds[site] = rank
     return capped
 
@@ -338,14 +369,7 @@ def _work(instruction, program, bonds):
         return mps_layers.work(instruction[1], bonds, program.layers)
     site = instruction[1]
     count = float(max(bonds[site], bonds[site + 1]))
-    return (6.0 if instruction[2] < 0 else 60.0) * count * count * min(2 * bonds[site], count)
-
-
-@jit
-def _rooms_of_layers(room):
-    """Return a worker's room as two planes."""
-    lanes = room.shape[2]
-    return room[:4].reshape((-1, lanes)), room[4:].reshape((-1, lanes))
+    return 6.0 * count * count * min(2 * bonds[site], count)
 
 
 @jit
@@ -374,7 +398,7 @@ def _advance(
                 number,
                 group,
                 trig[worker],
-                _rooms_of_layers(room),
+                _planes(room),
                 known,
                 at,
                 rules,
@@ -450,15 +474,21 @@ def write_points(out_re, out_im, re, im, starts, bonds, ranks):
     ranks : (n_points, n_sites + 1) array of int64
         Each point's own bonds.
     """
-    for lane in range(len(ranks)):
-        place, scale = 0, _inverse_norm(re, im, 2 * bonds[1], lane)
-        for site in range(len(bonds) - 1):
-            for row in range(2 * ranks[lane, site]):
-                source = starts[site] + row * bonds[site + 1]
-                for c in range(ranks[lane, site + 1]):
-                    out_re[lane, place] = scale * re[source + c, lane]
-                    out_im[lane, place] = scale * im[source + c, lane]
-                    place += 1
-            scale = 1.0
-        out_re[lane, place:] = 0.0
-        out_im[lane, place:] = 0.0
+    n_points = len(ranks)
+    places, scales = np.zeros(n_points, np.int64), np.ones(n_points)
+    for lane in range(n_points):
+        scales[lane] = _inverse_norm(re, im, 2 * bonds[1], lane)
+    for site in range(len(bonds) - 1):
+        width = bonds[site + 1]
+        for k in range(2 * bonds[site] * width):
+            source = starts[site] + k
+            row, column = k // width, k % width
+            for lane in range(n_points):
+                if row < 2 * ranks[lane, site] and column < ranks[lane, site + 1]:
+                    out_re[lane, places[lane]] = scales[lane] * re[source, lane]
+                    out_im[lane, places[lane]] = scales[lane] * im[source, lane]
+                    places[lane] += 1
+        scales[:] = 1.0
+    for lane in range(n_points):
+        out_re[lane, places[lane] :] = 0.0
+        out_im[lane, places[lane] :] = 0.0

@@ -58,24 +58,51 @@ def _subtract(vr, vi, v, qr, qi, q, real, imag, length):
 
 
 @jit
-def choose_pivots(pivots, norms, count):
-    """Write, for each point, the place of its vector with the largest norm."""
+def remainders(norms, count, left):
+    """Write, for each point, the sum of what is left of its vectors' squared norms."""
+    for lane in range(norms.shape[1]):
+        total = 0.0
+        for j in range(count):
+            total += norms[j, lane]
+        left[lane] = total
+
+
+@jit
+def is_done(left, most):
+    """Return whether, at each point, at most `most` is left."""
+    for lane in range(len(left)):
+        if left[lane] > most[lane]:
+            return False
+    return True
+
+
+@jit
+def choose_pivots(pivots, norms, count, left, most):
+    """Write, for each point, the place of its vector with the largest norm; -1 if it is done."""
     for lane in range(norms.shape[1]):
         best = 0
         for j in range(1, count):
             if norms[j, lane] > norms[best, lane]:
                 best = j
-        pivots[lane] = best
+        pivots[lane] = best if left[lane] > most[lane] else -1
+
+
+@jit
+def clear_pivots(norms, pivots):
+    """Note that nothing is left of the pivots."""
+    for lane in range(len(pivots)):
+        if pivots[lane] >= 0:
+            norms[pivots[lane], lane] = 0.0
 
 
 @jit
 def _gather(qr, qi, q, vr, vi, pivots, length):
-    """Copy each point's pivot."""
+    """Copy each point's pivot; zeros if it has none."""
     for lane in range(len(pivots)):
         v = pivots[lane] * length
         for i in range(length):
-            qr[q + i, lane] = vr[v + i, lane]
-            qi[q + i, lane] = vi[v + i, lane]
+            qr[q + i, lane] = vr[v + i, lane] if v >= 0 else 0.0
+            qi[q + i, lane] = vi[v + i, lane] if v >= 0 else 0.0
 
 
 @jit
@@ -87,20 +114,9 @@ def _orthogonalise_again(qr, qi, cr, ci, small, rank, count, length, pivots):
         store(small, 0, real)
         store(small, 1, imag)
         for lane in range(len(pivots)):
-            cr[i * count + pivots[lane], lane] += small[0, lane]
-            ci[i * count + pivots[lane], lane] += small[1, lane]
-
-
-@jit
-def is_done(norms, count, most):
-    """Return whether, at each point, the vectors' remainders are together at most `most`."""
-    for lane in range(norms.shape[1]):
-        total = 0.0
-        for j in range(count):
-            total += norms[j, lane]
-        if total > most[lane]:
-            return False
-    return True
+            if pivots[lane] >= 0:
+                cr[i * count + pivots[lane], lane] += small[0, lane]
+                ci[i * count + pivots[lane], lane] += small[1, lane]
 
 
 @jit
@@ -121,7 +137,8 @@ def orthonormalise(vr, vi, qr, qi, cr, ci, norms, small, count, length, most, le
     """Write vectors as v_j = Σ_i c[i, j] q_i; return how many orthonormal vectors q_i there are.
 
     Gram–Schmidt with pivoting, each pivot made orthogonal twice. The vectors are written over; the
-    squared norms of what is left of them stay in `norms`.
+    squared norms of what is left of them stay in `norms`. A point that is done before the others
+    gets vectors and coefficients of 0.
 
     Parameters
     ----------
@@ -136,13 +153,14 @@ def orthonormalise(vr, vi, qr, qi, cr, ci, norms, small, count, length, most, le
     least : (lanes,) array of float64
         The squared norm that counts as 0.
     """
-    pivots = np.empty(norms.shape[1], np.int64)
+    pivots, left_over = np.empty(norms.shape[1], np.int64), np.empty(norms.shape[1])
     for j in range(count):
         store(norms, j, squared_norm(vr, vi, j * length, length))
+    remainders(norms, count, left_over)
     rank, zero = 0, fill(cr, 0.0)
-    while rank < min(count, length) and not is_done(norms, count, most):
+    while rank < min(count, length) and not is_done(left_over, most):
         q, row = rank * length, rank * count
-        choose_pivots(pivots, norms, count)
+        choose_pivots(pivots, norms, count, left_over, most)
         _gather(qr, qi, q, vr, vi, pivots, length)
         _orthogonalise_again(qr, qi, cr, ci, small, rank, count, length, pivots)
         _normalise(qr, qi, q, length, small, least)
@@ -154,8 +172,8 @@ def orthonormalise(vr, vi, qr, qi, cr, ci, norms, small, count, length, most, le
             store(cr, row + j, real)
             store(ci, row + j, imag)
             store(norms, j, left)
-        for lane in range(len(pivots)):
-            norms[pivots[lane], lane] = 0.0
+        clear_pivots(norms, pivots)
+        remainders(norms, count, left_over)
         rank += 1
     return rank
 

@@ -18,6 +18,8 @@ from qkernels.loops.lanes import Lanes, vector_function
 
 # Rows and columns of a block: more sums, with the factors, would not fit 32 registers.
 _ROWS, _COLUMNS = (2, 1), (4, 2, 1)
+# So many terms are summed at a time: more of what they read would not fit the first cache.
+_DEPTH = 64
 # Tensors with bonds up to this are unrolled; for wider ones the loops cost little.
 _UNROLLED_BOND = 3
 
@@ -81,12 +83,13 @@ def _add_product(builder, sums, x, y, *, conjugate):
 
 
 def _steps(builder, depth):
-    """Loop over a number of terms, or repeat the body for each where the number is known."""
+    """Loop over a range of terms, or repeat the body for each where their number is known."""
     if isinstance(depth, int):
         yield from map(ir.IntType(64), range(depth))
     else:
-        with cgutils.for_range(builder, depth) as loop:
-            yield loop.index
+        one = depth[0].type(1)
+        with cgutils.for_range_slice(builder, *depth, one) as (index, _):
+            yield index
 
 
 def _strips(builder, size, widths):
@@ -101,13 +104,22 @@ def _strips(builder, size, widths):
 
 
 def _block(builder, matrices, corner, shape, depth, *, adjoint):
-    """Sum one block of the result in registers: `shape` elements from `corner` on."""
+    """Sum one block of the result in registers: `shape` elements from `corner` on.
+
+    `depth` is how many terms there are, or the first and the end of some of them, which are added
+    to what is there if they are not the first.
+    """
     out, x, y = matrices
     rows, columns = (
         [builder.add(first, first.type(n)) for n in range(count)]
         for first, count in zip(corner, shape, strict=True)
     )
     sums = {place: out.zeros() for place in np.ndindex(shape)}
+    if not isinstance(depth, int):
+        with builder.if_then(builder.icmp_signed(">", depth[0], depth[0].type(0))):
+            for (r, c), sum_ in sums.items():
+                for part, value in zip(sum_, out.load(rows[r], columns[c]), strict=True):
+                    builder.store(value, part)
     for k in _steps(builder, depth):
         right = [y.load(k, column) for column in columns]
         for r, row in enumerate(rows):
@@ -121,10 +133,14 @@ def _block(builder, matrices, corner, shape, depth, *, adjoint):
 def _any_product(builder, matrices, size, *, adjoint):
     """Emit a product as loops over blocks."""
     rows, depth, columns = size
-    for width, column in _strips(builder, columns, _COLUMNS):
-        for height, row in _strips(builder, rows, _ROWS):
-            shape = height, width
-            _block(builder, matrices, (row, column), shape, depth, adjoint=adjoint)
+    step = depth.type(_DEPTH)
+    with cgutils.for_range_slice(builder, depth.type(0), depth, step) as (first, _):
+        end = builder.add(first, step)
+        end = builder.select(builder.icmp_signed("<", end, depth), end, depth)
+        for width, column in _strips(builder, columns, _COLUMNS):
+            for height, row in _strips(builder, rows, _ROWS):
+                shape = height, width
+                _block(builder, matrices, (row, column), shape, (first, end), adjoint=adjoint)
 
 
 def _small_product(builder, matrices, size, *, adjoint):
@@ -245,6 +261,9 @@ multiply_adjoint = vector_function(_multiplication(adjoint=True), _plain_multipl
 _multiply_in_loops = vector_function(
     _multiplication(adjoint=False, unrolled=False), _plain_multiply
 )
+_multiply_adjoint_in_loops = vector_function(
+    _multiplication(adjoint=True, unrolled=False), _plain_multiply_adjoint
+)
 
 
 @jit
@@ -254,3 +273,9 @@ def product(out, x, y, rows, depth, columns):
     What calls it compiles faster; of matrices with some ten rows, it is as fast.
     """
     _multiply_in_loops(out, x, y, rows, depth, columns)
+
+
+@jit
+def adjoint_product(out, x, y, rows, depth, columns):
+    """Write a product as `multiply_adjoint` does, by code that is short, as `product`."""
+    _multiply_adjoint_in_loops(out, x, y, rows, depth, columns)
