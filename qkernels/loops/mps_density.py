@@ -25,7 +25,7 @@ from qkernels.loops.products import adjoint_product, product
 # Triangular matrices are multiplied by so many columns at a time.
 _PART = 24
 # Of a weight that is smaller, rounding may hide all.
-ROUNDING = 16.0 * 2.0**-56
+_ROUNDING = 2.0**-52
 
 
 @jit
@@ -88,10 +88,10 @@ def _next_column(gram, columns, rank, size, pivots, norms, least, row):
 
 
 @jit
-def write_columns(gram, columns, size, norms, most, lost, pivots, row):
-    """Factorise G into few columns, by pivots; return how many.
+def write_columns(gram, columns, size, norms, tolerance, lost, pivots, row):
+    """Factorise G into few columns, by pivots; return how many, and whether they are too few.
 
-    What rounding may hide is left out in any case. A point's columns do not depend on the others: where it is done before them, its columns are
+    A point's columns do not depend on the others: where it is done before them, its columns are
     zero.
 
     Parameters
@@ -102,30 +102,34 @@ def write_columns(gram, columns, size, norms, most, lost, pivots, row):
         Gets the columns C of G ≈ C C^H, (size, at most `len(pivots)`).
     norms : (size, lanes) array
         Gets what is left of the diagonal.
-    most : (lanes,) array of float64
-        How much of the trace may be left out.
+    tolerance : float
+        The part of the trace that may be left out. What rounding may hide is left out anyway.
     lost : (lanes,) array of float64
-        Gets what is left of the trace.
+        Gets what is left out of the trace, and what rounding may hide of it.
     pivots : (n, lanes) array of int64
         Gets the pivots, rows of C that are a lower triangular matrix in this order; -1 where a
         point was done.
     row : tuple of two arrays
         Room for two rows.
     """
-    least, enough = np.empty(len(most)), np.empty(len(most))
+    least, most = np.empty(len(lost)), np.empty(len(lost))
     for i in range(size):
         store(norms, i, load(gram[0], gram[2] + i * gram[3] + i))
     remainders(norms, size, lost)
-    for lane in range(len(most)):
-        least[lane] = ROUNDING * lost[lane]
-        enough[lane] = max(most[lane], size * least[lane])
+    for lane in range(len(lost)):
+        least[lane] = _ROUNDING * lost[lane]
+        most[lane] = max(tolerance, _ROUNDING * size) * lost[lane]
     rank = 0
-    while rank == 0 or (rank < len(pivots) and not is_done(lost, enough)):
-        choose_pivots(pivots[rank], norms, size, lost, enough)
+    while rank == 0 or (rank < len(pivots) and not is_done(lost, most)):
+        choose_pivots(pivots[rank], norms, size, lost, most)
         _next_column(gram, columns, rank, size, pivots[rank], norms, least, row)
         remainders(norms, size, lost)
         rank += 1
-    return rank
+    capped = not is_done(lost, most)
+    for lane in range(len(lost)):
+        # Each downdate of each norm is rounded.
+        lost[lane] = max(lost[lane], 0.0) + (4.0 + 0.25 * size) * least[lane]
+    return rank, capped
 
 
 @jit
@@ -172,7 +176,7 @@ def _factorise_gram(gram, inverses, rank):
             store(im, row + i, x)
             for lane in range(inverses.shape[1]):
                 left, whole = im[row + i, lane], re[row + i, lane]
-                inverses[i, lane] = 1.0 / np.sqrt(left) if left > ROUNDING * whole else 0.0
+                inverses[i, lane] = 1.0 / np.sqrt(left) if left > _ROUNDING * whole else 0.0
 
 
 @jit
@@ -252,7 +256,7 @@ def room_of_span(length, count):
 
 
 @jit
-def write_span(matrix, out, room, length, count, most, lost):
+def write_span(matrix, out, room, length, count, tolerance, lost):
     """Write orthonormal vectors that span nearly all columns of a matrix; return how many.
 
     Columns are chosen by pivots: what is lost is what no chosen column reaches.
@@ -265,8 +269,10 @@ def write_span(matrix, out, room, length, count, most, lost):
         Gets the vectors, (length, at most count), as its columns.
     room : tuple
         Two planes, and from which of their rows on there is room.
-    most, lost : (lanes,) arrays of float64
-        The sum of squares that may be lost, and the one that is.
+    tolerance : float
+        The part of the sum of squares that may be lost.
+    lost : (lanes,) array of float64
+        Gets the sum of squares that is lost, and what rounding may hide of it.
     """
     re, im, place = room
     step = stride(count)
@@ -276,9 +282,9 @@ def write_span(matrix, out, room, length, count, most, lost):
     turned = (re, im, place + (2 * count + length) * step, step)
     end = place + 2 * (count + length) * step
     norms, row = re[end : end + count], (re[end + count :], im[end + count :])
-    pivots = np.empty((min(length, count), len(most)), np.int64)
+    pivots = np.empty((min(length, count), len(lost)), np.int64)
     _write_gram(gram, matrix, length, count)
-    rank = write_columns(gram, columns, count, norms, most, lost, pivots, row)
+    rank, _ = write_columns(gram, columns, count, norms, tolerance, lost, pivots, row)
     _read_pivots(columns, pivots, rank, gram, norms)
     _read_columns(matrix, pivots, rank, length, chosen)
     _invert_factor(gram, norms, columns, rank)

@@ -14,7 +14,7 @@ import numpy as np
 from qkernels.loops import mps_layers
 from qkernels.loops.jit import jit, run_workers
 from qkernels.loops.lanes import fill, load, store
-from qkernels.loops.mps_density import ROUNDING, room_of_span, stride, write_span
+from qkernels.loops.mps_density import room_of_span, stride, write_span
 from qkernels.loops.mps_environments import clear
 from qkernels.loops.mps_factorization import (
     diagonalise,
@@ -248,13 +248,13 @@ def _planes(room):
 
 @jit
 def _set_limits(vr, vi, small, size, tolerance, limits):
-    """Write a tensor's squared norm, and what of it counts as 0, and may be left out."""
+    """Write, of a tensor's squared norm, what counts as 0, and what may be left out."""
     unit = _ROUNDING * (2.2e-16 if small.itemsize == 8 else 1.2e-7)
     store(small, 0, squared_norm(vr, vi, 0, size))
     for lane in range(small.shape[1]):
         total = np.float64(small[0, lane])
-        limits[0, lane], limits[1, lane] = total, unit * unit * total
-        limits[2, lane] = max(tolerance * total, limits[1, lane])
+        limits[0, lane] = unit * unit * total
+        limits[1, lane] = max(tolerance * total, limits[0, lane])
 
 
 @jit
@@ -267,7 +267,8 @@ def _truncate(planes, most, rank, count, length, max_bond, lost, ranks):
     qr, qi, cr, ci, norms, small = planes
     spare, dropped = most - lost, np.empty(len(lost))
     if rank > max_bond:
-        diagonalise(cr, ci, qr, qi, small, rank, count, length)
+        store(small, 0, squared_norm(cr, ci, max_bond * count, count))
+        diagonalise(cr, ci, qr, qi, small, rank, count, length, small[0] > 0.0)
     rank = truncate(cr, ci, qr, qi, norms, rank, count, length, spare, max_bond, dropped, ranks)
     capped = False
     for lane in range(len(lost)):
@@ -278,7 +279,7 @@ def _truncate(planes, most, rank, count, length, max_bond, lost, ranks):
 
 
 @jit
-def _factorise_by_span(room, count, length, limits, lost):
+def _factorise_by_span(room, count, length, tolerance, lost):
     """Factorise the vectors in the room by products of matrices; return their rank."""
     rows, step = room.shape[1], stride(count)
     re, im = _planes(room)
@@ -287,14 +288,12 @@ def _factorise_by_span(room, count, length, limits, lost):
         for j in range(length):
             store(re, 3 * rows + j * step + i, load(re, i * length + j))
             store(im, 3 * rows + j * step + i, load(im, i * length + j))
-    rank = write_span(matrix, span, (re, im, rows), length, count, limits[2], lost)
+    rank = write_span(matrix, span, (re, im, rows), length, count, tolerance, lost)
     for i in range(rank):
         for j in range(length):
             store(re, rows + i * length + j, load(re, j * step + i))
             store(im, rows + i * length + j, load(im, j * step + i))
     adjoint_product((re, im, 2 * rows, count), span, matrix, rank, length, count)
-    for lane in range(len(lost)):
-        lost[lane] = max(lost[lane], 0.0) + ROUNDING * limits[0, lane]
     return rank
 
 
@@ -302,22 +301,20 @@ def _factorise_by_span(room, count, length, limits, lost):
 def _factorise(room, count, length, group, tolerance, max_bond, limits, weights, ranks):
     """Factorise the vectors in the room; return their rank, and whether too much was lost."""
     planes = (room[1], room[5], room[2], room[6], room[3], room[7])
-    qr, qi, cr, ci, norms, small = planes
     truncating, lost = group >= 0, np.empty(weights.shape[1])
-    _set_limits(room[0], room[4], small, count * length, tolerance if truncating else 0.0, limits)
-    if truncating and count >= _WIDE and tolerance >= LEAST_TRUNCATION and norms.itemsize == 8:
-        rank = _factorise_by_span(room, count, length, limits, lost)
+    spare = tolerance if truncating else 0.0
+    _set_limits(room[0], room[4], room[7], count * length, spare, limits)
+    if count >= _WIDE and spare >= LEAST_TRUNCATION and room.itemsize == 8:
+        rank = _factorise_by_span(room, count, length, spare, lost)
     else:
-        vectors, most = (room[0], room[4], qr, qi, cr, ci, norms, small, count, length), limits[2]
-        rank = orthonormalise(*vectors, most, limits[1])
-        remainders(norms, count, lost)
+        rank = orthonormalise(room[0], room[4], *planes, count, length, limits[1], limits[0])
+        remainders(room[3], count, lost)
     # A zero state keeps one vector.
     rank = max(rank, 1)
     ranks[:] = rank
     if not truncating:
         return rank, False
-    most = limits[2]
-    rank, capped = _truncate(planes, most, rank, count, length, max_bond, lost, ranks)
+    rank, capped = _truncate(planes, limits[1], rank, count, length, max_bond, lost, ranks)
     weights[group] += lost
     return rank, capped
 
@@ -377,7 +374,7 @@ def _advance(
     worker, counter, re, im, starts, bonds, weights, ranks, trig, rooms, status, program, rules
 ):
     state, own_bonds, own_status = (re[worker], im[worker]), bonds[worker], status[worker]
-    limits, work = np.empty((3, re.shape[2])), 0.0
+    limits, work = np.empty((2, re.shape[2])), 0.0
     while own_status[POINTER] < len(program.instructions) and work < rules[2]:
         instruction = program.instructions[own_status[POINTER]]
         if not _fits(instruction, program, starts, own_bonds, rooms.shape[2], own_status):

@@ -70,10 +70,7 @@ def remainders(norms, count, left):
 @jit
 def is_done(left, most):
     """Return whether, at each point, at most `most` is left."""
-    for lane in range(len(left)):
-        if left[lane] > most[lane]:
-            return False
-    return True
+    return not np.any(left > most)
 
 
 @jit
@@ -93,6 +90,16 @@ def clear_pivots(norms, pivots):
     for lane in range(len(pivots)):
         if pivots[lane] >= 0:
             norms[pivots[lane], lane] = 0.0
+
+
+@jit
+def _write_remaining(norms, small):
+    """Write 1 for each point at which something is left of a vector, else 0; return if any is."""
+    any_ = False
+    for lane in range(len(norms)):
+        small[0, lane] = 1.0 if norms[lane] > 0.0 else 0.0
+        any_ |= norms[lane] > 0.0
+    return any_
 
 
 @jit
@@ -166,9 +173,11 @@ def orthonormalise(vr, vi, qr, qi, cr, ci, norms, small, count, length, most, le
         _normalise(qr, qi, q, length, small, least)
         for j in range(count):
             real, imag, left = zero, zero, zero
-            if np.any(norms[j] > 0.0):
+            if _write_remaining(norms[j], small):
                 real, imag = _inner_product(qr, qi, q, vr, vi, j * length, length)
+                real, imag = real * load(small, 0), imag * load(small, 0)
                 left = _subtract(vr, vi, j * length, qr, qi, q, real, imag, length)
+                left = left * load(small, 0)
             store(cr, row + j, real)
             store(ci, row + j, imag)
             store(norms, j, left)
@@ -179,7 +188,7 @@ def orthonormalise(vr, vi, qr, qi, cr, ci, norms, small, count, length, most, le
 
 
 @jit
-def _choose_turn(small, needed):
+def _choose_turn(small, wanted):
     """Write the turns that make two rows orthogonal, the longer one first, into `small`.
 
     Rows 0 to 3 hold |x|², |y|² and ⟨x|y⟩; rows 4 to 7 get c, s and the phase e, so that
@@ -193,7 +202,8 @@ def _choose_turn(small, needed):
         a, b = small[0, lane] * scale, small[1, lane] * scale
         real, imag = small[2, lane] * scale, small[3, lane] * scale
         size = np.sqrt(real * real + imag * imag)
-        if (size * size <= needed * a * b and a >= b) or size + b == 0.0:
+        orthogonal = size * size <= _ORTHOGONAL * a * b and a >= b
+        if orthogonal or size + b == 0.0 or not wanted[lane]:
             c, s, er, ei = 1.0, 0.0, 1.0, 0.0
         else:
             any_ = True
@@ -223,8 +233,8 @@ def _turn_rows(re, im, x, y, length, c, s, er, ei):
 
 
 @jit
-def diagonalise(cr, ci, qr, qi, small, rank, count, length):
-    """Turn the rows of the coefficients until they are orthogonal, longest first.
+def diagonalise(cr, ci, qr, qi, small, rank, count, length, wanted):
+    """Turn the rows of the coefficients until they are orthogonal, longest first, where wanted.
 
     One-sided Jacobi, C. G. J. Jacobi's rotations applied to rows (Hestenes, J. SIAM 6, 51 (1958)).
     The orthonormal vectors are turned along, so that Σ_i c[i, j] q_i stays what it is.
@@ -240,7 +250,7 @@ def diagonalise(cr, ci, qr, qi, small, rank, count, length):
                 real, imag = _inner_product(cr, ci, x, cr, ci, y, count)
                 store(small, 2, real)
                 store(small, 3, imag)
-                if _choose_turn(small, _ORTHOGONAL):
+                if _choose_turn(small, wanted):
                     turned = True
                     c, s, er, ei = (load(small, 4), load(small, 5), load(small, 6), load(small, 7))
                     _turn_rows(cr, ci, x, y, count, c, s, er, ei)

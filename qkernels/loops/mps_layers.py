@@ -19,7 +19,7 @@ import numpy as np
 
 from qkernels.loops.jit import jit
 from qkernels.loops.lanes import fill, load, store
-from qkernels.loops.mps_density import ROUNDING, orthonormalise_columns, stride, write_columns
+from qkernels.loops.mps_density import orthonormalise_columns, stride, write_columns
 from qkernels.loops.mps_environments import (
     ADJOINTS,
     AFTER,
@@ -110,25 +110,14 @@ def _write_basis(re, im, size, width, rules, lost, at):
     """Write orthonormal vectors that hold nearly all of G; return how many, and whether too few.
 
     There may be twice as many as the largest bond: the truncation of the bond by its singular
-    values, which follows, chooses better. `lost` gets the weight of what they leave out, and of
-    what rounding may hide.
+    values, which follows, chooses better. `lost` gets the weight of what they leave out.
     """
-    lanes, most_columns = len(lost), min(size, width, 2 * int(rules[1]))
+    most_columns = min(size, width, 2 * int(rules[1]))
     gram, columns = (re, im, at[GRAM], size), (re, im, at[COLUMNS], stride(most_columns))
     norms = re[at[SMALL] : at[SMALL] + size]
     row = (re[at[SMALL] + size :], im[at[SMALL] + size :])
-    hidden, most = np.empty(lanes), np.empty(lanes)
-    for lane in range(lanes):
-        total = 0.0
-        for i in range(size):
-            total += re[at[GRAM] + i * size + i, lane]
-        hidden[lane], most[lane] = ROUNDING * total, max(rules[0], ROUNDING * size) * total
-    pivots = np.empty((most_columns, lanes), np.int64)
-    rank = write_columns(gram, columns, size, norms, most, lost, pivots, row)
-    capped = False
-    for lane in range(lanes):
-        lost[lane] = max(lost[lane], 0.0) + hidden[lane]
-        capped |= lost[lane] > 2.0 * most[lane]
+    pivots = np.empty((most_columns, len(lost)), np.int64)
+    rank, capped = write_columns(gram, columns, size, norms, rules[0], lost, pivots, row)
     step = stride(rank)
     factors = (re, im, at[GRAM], step), (re, im, at[GRAM] + rank * step, step)
     turned = (re, im, at[WEIGHED], columns[3])

@@ -216,6 +216,56 @@ def test_states_are_normalised_whatever_was_discarded():
         assert np.linalg.norm(chain_reference.dense(chain, found)) == pytest.approx(1.0, abs=1e-12)
 
 
+# -- Wide tensors
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """A chain of bonds up to 64, some points, and the states of the circuit."""
+    n, values = 12, points(3)
+    steps = brickwork(n, 14, angle=1.3)
+    return compiled(n, steps), values, [evolve(steps, n, value) for value in values]
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize(
+    "rules", [EXACT, Truncation(1e-13, None), Truncation(1e-5, None), Truncation(1e-12, 30)]
+)
+def test_wide_tensors_are_those_of_the_circuit(wide, rules):
+    chain, values, expected = wide
+    tensors, bonds, weights, capped = run(chain, values, rules)
+    assert (bonds.max(axis=1) > 25).all()
+    assert any(capped) == (rules.max_bond is not None)
+    angles = angle_of_groups(weights)
+    for found, angle, state in zip(tensors, angles, expected, strict=True):
+        dense = chain_reference.dense(chain, found)
+        error = np.linalg.norm(dense - state * np.vdot(state, dense))
+        assert error <= np.sin(min(angle, np.pi / 2)) + 1e-12
+        assert chain_reference.worst_row(found) < 1e-12
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("rules", [Truncation(1e-12, None), Truncation(1e-4, 30)])
+def test_points_do_not_depend_on_those_of_their_block(rules):
+    """Some are done before others: of small angles, bonds are small."""
+    values = np.vstack([np.full((2, N_SYMBOLS), -3.0), points(3)])
+    couplings = brickwork(11, 9, angle=0.2)
+    steps = [
+        rotation(dict(s.word), Angle(0.2, {0: 0.06})) if len(s.word) > 1 else s for s in couplings
+    ]
+    chain = compiled(11, steps)
+    together = run(chain, values, rules)
+    assert together[1][:2].max() < together[1][2:].max()
+    for k in range(len(values)):
+        alone = run(chain, values[k : k + 1], rules)
+        states = [
+            chain_reference.dense(chain, side[0][i]) for side, i in ((together, k), (alone, 0))
+        ]
+        np.testing.assert_allclose(*states, atol=1e-11)
+        np.testing.assert_array_equal(together[1][k], alone[1][0])
+        np.testing.assert_allclose(together[2][k], alone[2][0], atol=1e-13)
+
+
 # -- Room, pauses and threads
 
 

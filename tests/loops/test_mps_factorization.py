@@ -32,9 +32,10 @@ class Factorised:
             *(self.count, self.length, most, self.least),
         )
 
-    def diagonalise(self):
+    def diagonalise(self, wanted=True):
         diagonalise(
-            *(self.cr, self.ci, self.qr, self.qi, self.small, self.rank, self.count, self.length)
+            *(self.cr, self.ci, self.qr, self.qi, self.small, self.rank, self.count, self.length),
+            np.broadcast_to(wanted, len(self.matrices)).copy(),
         )
         return self
 
@@ -151,12 +152,13 @@ def test_what_is_left_out_is_within_the_tolerance_and_counted(tolerance):
     np.testing.assert_allclose(found.norms.sum(axis=0), missing, rtol=1e-6)
 
 
-def graded(count, length):
-    """Return matrices whose singular values fall by 5 from one to the next."""
+def graded(count, length, ratio=0.2):
+    """Return matrices whose singular values fall by a ratio from one to the next."""
     rng = np.random.default_rng(0)
     u = np.linalg.qr(rng.normal(size=(8, count, count)) + 1j * rng.normal(size=(8, count, count)))
     v = np.linalg.qr(rng.normal(size=(8, length, count)))
-    return u[0] * 0.2 ** np.arange(count) @ v[0].transpose(0, 2, 1)
+    fall = np.reshape(ratio, (-1, 1, 1)) ** np.arange(count)
+    return u[0] * fall @ v[0].transpose(0, 2, 1)
 
 
 # -- Singular values
@@ -183,6 +185,26 @@ def test_rows_become_orthogonal_longest_first(dtype):
     cosines = np.abs(gram) / (lengths[:, :, np.newaxis] * lengths[:, np.newaxis])
     assert (cosines - np.eye(6) < 1e-4).all()
     assert (np.diff(lengths, axis=1) <= 0).all()
+
+
+def test_only_points_that_want_it_are_turned():
+    given, wanted = matrices((6, 8)), np.arange(8) % 3 == 0
+    before, found = Factorised(given), Factorised(given).diagonalise(wanted)
+    everywhere = Factorised(given).diagonalise()
+    assert not np.allclose(everywhere.c, before.c)
+    np.testing.assert_array_equal(found.c[~wanted], before.c[~wanted])
+    np.testing.assert_allclose(found.c[wanted], everywhere.c[wanted], atol=1e-12)
+
+
+def test_points_do_not_depend_on_those_beside_them():
+    """A point whose tolerance is reached first gets what it gets among its like."""
+    given = graded(6, 9, np.linspace(0.05, 0.7, 8))
+    together = Factorised(given, tolerance=1e-3)
+    for lane, matrix in enumerate(given):
+        alone = Factorised(np.tile(matrix, (8, 1, 1)), tolerance=1e-3)
+        np.testing.assert_allclose(together.c[lane, : alone.rank], alone.c[0], atol=1e-15)
+        assert not together.c[lane, alone.rank :].any()
+    assert together.rank > 3
 
 
 @pytest.mark.parametrize("scale", [1e-70, 1e-30, 1e20])
