@@ -265,10 +265,14 @@ def _truncate(planes, most, rank, count, length, max_bond, lost, ranks):
     these are worth their work.
     """
     qr, qi, cr, ci, norms, small = planes
-    spare, dropped = most - lost, np.empty(len(lost))
+    spare, dropped, wider = most.copy(), np.empty(len(lost)), np.empty(len(lost), np.bool_)
+    for lane in range(len(lost)):
+        spare[lane] -= lost[lane]
     if rank > max_bond:
         store(small, 0, squared_norm(cr, ci, max_bond * count, count))
-        diagonalise(cr, ci, qr, qi, small, rank, count, length, small[0] > 0.0)
+        for lane in range(len(lost)):
+            wider[lane] = small[0, lane] > 0.0
+        diagonalise(cr, ci, qr, qi, small, rank, count, length, wider)
     rank = truncate(cr, ci, qr, qi, norms, rank, count, length, spare, max_bond, dropped, ranks)
     capped = False
     for lane in range(len(lost)):
@@ -315,44 +319,54 @@ def _factorise(room, count, length, group, tolerance, max_bond, limits, weights,
     if not truncating:
         return rank, False
     rank, capped = _truncate(planes, limits[1], rank, count, length, max_bond, lost, ranks)
-    weights[group] += lost
+    for lane in range(len(lost)):
+        weights[group, lane] += lost[lane]
     return rank, capped
 
 
 @jit
-def _factorise_right(state, starts, bonds, site, group, room, rules, limits, weights, ranks):
-    """Make a site's columns orthonormal, and multiply the rest into the next site."""
-    re, im = state
-    length, count, beyond = 2 * bonds[site], bonds[site + 1], 2 * bonds[site + 2]
-    start, after = starts[site], starts[site + 1]
-    _transpose(room[0], room[4], 0, re, im, start, length, count)
-    rank, capped = _factorise(
-        room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[site + 1]
-    )
-    _transpose(re, im, start, room[1], room[5], 0, rank, length)
-    rest, tensor = (room[2], room[6], 0, count), (re, im, after, beyond)
+def _absorb_right(re, im, start, rank, count, beyond, room):
+    """Multiply the coefficients into the next site."""
+    rest, tensor = (room[2], room[6], 0, count), (re, im, start, beyond)
     product((room[0], room[4], 0, beyond), rest, tensor, rank, count, beyond)
-    _copy_rows(re, im, after, room[0], room[4], 0, rank * beyond)
-    bonds[site + 1] = rank
-    return capped
+    _copy_rows(re, im, start, room[0], room[4], 0, rank * beyond)
 
 
 @jit
-def _factorise_left(state, starts, bonds, site, group, room, rules, limits, weights, ranks):
-    """Make a site's rows orthonormal, and multiply the rest into the site before."""
-    re, im = state
-    length, count, beyond = 2 * bonds[site + 1], bonds[site], 2 * bonds[site - 1]
-    start, before = starts[site], starts[site - 1]
-    _copy_rows(room[0], room[4], 0, re, im, start, count * length)
-    rank, capped = _factorise(
-        room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[site]
-    )
-    _copy_rows(re, im, start, room[1], room[5], 0, rank * length)
+def _absorb_left(re, im, start, rank, count, beyond, room):
+    """Multiply the coefficients into the site before."""
     _transpose(room[0], room[4], 0, room[2], room[6], 0, rank, count)
-    tensor, rest = (re, im, before, count), (room[0], room[4], 0, rank)
+    tensor, rest = (re, im, start, count), (room[0], room[4], 0, rank)
     product((room[1], room[5], 0, rank), tensor, rest, beyond, count, rank)
-    _copy_rows(re, im, before, room[1], room[5], 0, beyond * rank)
-    bonds[site] = rank
+    _copy_rows(re, im, start, room[1], room[5], 0, beyond * rank)
+
+
+@jit
+def _move_centre(state, starts, bonds, instruction, room, rules, limits, weights, ranks):
+    """Make a site's columns or rows orthonormal; the rest goes to the neighbour.
+
+    Returns whether the largest bond has cut off more than may be discarded.
+    """
+    re, im = state
+    leftwards, site, group = instruction[0] == LEFT, instruction[1], instruction[2]
+    cut, behind = (site, site + 1) if leftwards else (site + 1, site)
+    count, length, start = bonds[cut], 2 * bonds[behind], starts[site]
+    if leftwards:
+        _copy_rows(room[0], room[4], 0, re, im, start, count * length)
+    else:
+        _transpose(room[0], room[4], 0, re, im, start, length, count)
+    rank, capped = _factorise(
+        room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[cut]
+    )
+    if leftwards:
+        _copy_rows(re, im, start, room[1], room[5], 0, rank * length)
+        beyond = 2 * bonds[site - 1]
+        _absorb_left(re, im, starts[site - 1], rank, count, beyond, room)
+    else:
+        _transpose(re, im, start, room[1], room[5], 0, rank, length)
+        beyond = 2 * bonds[site + 2]
+        _absorb_right(re, im, starts[site + 1], rank, count, beyond, room)
+    bonds[cut] = rank
     return capped
 
 
@@ -401,13 +415,9 @@ def _advance(
                 rules,
                 lost,
             )
-        elif instruction[0] == RIGHT:
-            capped = _factorise_right(
-                state, starts, own_bonds, number, group, room, rules, limits, lost, ranks[worker]
-            )
         else:
-            capped = _factorise_left(
-                state, starts, own_bonds, number, group, room, rules, limits, lost, ranks[worker]
+            capped = _move_centre(
+                state, starts, own_bonds, instruction, room, rules, limits, lost, ranks[worker]
             )
         if capped:
             own_status[CAPPED] = 1

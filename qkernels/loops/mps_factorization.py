@@ -70,7 +70,10 @@ def remainders(norms, count, left):
 @jit
 def is_done(left, most):
     """Return whether, at each point, at most `most` is left."""
-    return not np.any(left > most)
+    done = True
+    for lane in range(len(left)):
+        done &= not left[lane] > most[lane]
+    return done
 
 
 @jit

@@ -290,7 +290,8 @@ def step(own, starts, bonds, program, number, group, trig, room, known, at, rule
     _write_density(re, im, row, left, bond, carried[3], at)
     lost = np.empty(re.shape[1])
     rank, capped = _write_basis(re, im, size, width, rules, lost, at)
-    weights[group] += lost
+    for lane in range(len(lost)):
+        weights[group, lane] += lost[lane]
     basis_step = stride(min(size, width, 2 * int(rules[1])))
     _project(re, im, carried, row, left, rank, bond, basis_step, at)
     _write_tensor(own, starts[site], re, im, left, rank, basis_step, at)
