@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +11,7 @@ import cirq
 import numpy as np
 
 from qkernels.compilation import compile_feature_map
-from qkernels.compilation.chain import Chain, compile_chain
-from qkernels.compilation.light_cones import bits
+from qkernels.compilation.chain import Chain
 from qkernels.evaluators.arguments import (
     checked_parameters,
     checked_points,
@@ -22,6 +20,8 @@ from qkernels.evaluators.arguments import (
 )
 from qkernels.evaluators.bounds import angle_of_groups, expectation_bounds, fidelity_bounds
 from qkernels.evaluators.cache import Arrays, shared_cache
+from qkernels.evaluators.mps_chains import measured_chain
+from qkernels.evaluators.mps_chains import overlap_chain as _overlap_chain
 from qkernels.evaluators.mps_comparison import (
     MPSArrays,
     gram_room_size,
@@ -119,8 +119,11 @@ class MPSEvaluator(SharedValue):
         self._record = shared_record(self.fingerprint())
 
     @property
-    def _takes_layers(self) -> bool:
-        """Whether a layer's density matrices show weights as small as those that may be lost."""
+    def takes_layers(self) -> bool:
+        """Whether couplings that reach far are applied in layers.
+
+        They are where a layer's density matrices show weights as small as those that may be lost.
+        """
         return self.precision == "double" and self.truncation >= _LEAST_OF_LAYERS
 
     def _key(self) -> tuple:
@@ -191,7 +194,7 @@ class MPSEvaluator(SharedValue):
             If the states would not fit; the message says how much they need, and what helps.
         """
         inputs, values = checked_points(inputs), checked_parameters(parameters)
-        chain = _overlap_chain(feature_map, self._takes_layers)
+        chain = _overlap_chain(feature_map, self.takes_layers)
         space = feature_map, parameter_key(values)
 
         def states(points: np.ndarray) -> Arrays:
@@ -343,7 +346,7 @@ class MPSEvaluator(SharedValue):
             f"for {len(words.letters)} expectation values at {len(inputs)} points",
             "take fewer points at a time, or fewer observables",
         )
-        chain = _measured_chain(feature_map, words, self._takes_layers)
+        chain = measured_chain(feature_map, words, self.takes_layers)
         space = feature_map, parameter_key(values), words
 
         def measured(points: np.ndarray) -> Arrays:
@@ -452,25 +455,3 @@ def _padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
         joined[first : first + len(array), : array.shape[1]] = array
         first += len(array)
     return joined
-
-
-@functools.lru_cache(maxsize=64)
-def _overlap_chain(feature_map: FeatureMap, layers: bool) -> Chain:
-    """Return the chain of what fidelities of a map's states depend on."""
-    compiled = compile_feature_map(feature_map)
-    qubits = sorted(qubit for part in compiled.overlap_parts for qubit in part) or [0]
-    n_angles = len(compiled.per_point)
-    return compile_chain(compiled.overlap_steps, qubits, n_angles, layers=layers)
-
-
-@functools.lru_cache(maxsize=64)
-def _measured_chain(feature_map: FeatureMap, words: Words, layers: bool) -> Chain:
-    """Return the chain of what the values of some words depend on."""
-    compiled = compile_feature_map(feature_map)
-    letters = {letter for word in words.letters for letter in word}
-    cones = [compiled.cones.letter(*letter) for letter in letters]
-    kept = functools.reduce(operator.or_, (cone.steps for cone in cones), 0)
-    qubits = functools.reduce(operator.or_, (cone.qubits for cone in cones), 0) or 1
-    steps = [compiled.steps[k] for k in bits(kept)]
-    n_angles = len(compiled.per_point)
-    return compile_chain(steps, list(bits(qubits)), n_angles, layers=layers)
