@@ -34,6 +34,7 @@ from qkernels.evaluators.mps_simulation import Block, ChainSimulation, Truncatio
 from qkernels.evaluators.mps_states import PreparedMPS
 from qkernels.evaluators.mps_words import word_program
 from qkernels.evaluators.observables import Words, read_words
+from qkernels.evaluators.rows import stacked
 from qkernels.evaluators.values import SharedValue
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, real
@@ -387,7 +388,7 @@ class MPSEvaluator(SharedValue):
         for block in simulation.blocks(self.verbose):
             blocks.append(block)
             self._require_memory(blocks, len(angles))
-        re, im = _padded([b.re for b in blocks]), _padded([b.im for b in blocks])
+        re, im = stacked([b.re for b in blocks]), stacked([b.im for b in blocks])
         bonds = np.concatenate([block.bonds for block in blocks])
         weights = np.concatenate([block.weights for block in blocks])
         capped = any(block.capped for block in blocks)
@@ -444,14 +445,3 @@ def _alike(a: PreparedMPS, b: PreparedMPS | None) -> PreparedMPS:
             f"{a.bonds.shape[1] - 1} and of {other.bonds.shape[1] - 1} qubits"
         )
     return other
-
-
-def _padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Return arrays of different widths one above the other, rows ending with zeros."""
-    width = max(array.shape[1] for array in arrays)
-    joined = np.zeros((sum(map(len, arrays)), width), arrays[0].dtype)
-    first = 0
-    for array in arrays:
-        joined[first : first + len(array), : array.shape[1]] = array
-        first += len(array)
-    return joined
