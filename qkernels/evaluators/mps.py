@@ -40,7 +40,9 @@ from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, real
 from qkernels.memory import parse_size, require_memory
 
-# What one instruction may add to a state's error, in units of rounding.
+# What one instruction may add to a state's error, in units of rounding. Rounding itself adds up as a
+# random walk does, to about the root of the number of instructions. But exact factorisations leave
+# out what is below 15 units, whose weight is not kept: couplings by such angles, repeated, add up.
 _ROUNDINGS = 30.0
 # Layers of couplings are applied at once where truncations may lose this much.
 _LEAST_OF_LAYERS = 1e-13
@@ -189,8 +191,8 @@ class MPSEvaluator(SharedValue):
         Raises
         ------
         ValueError
-            If the circuit cannot be compiled, an angle is not a finite number, or there are no
-            points.
+            If the circuit cannot be compiled, an angle is not a finite number, there are no points,
+            or truncations leave so little of a state that no number holds it.
         MemoryError
             If the states would not fit; the message says how much they need, and what helps.
         """
@@ -300,7 +302,8 @@ class MPSEvaluator(SharedValue):
         ------
         ValueError
             If the circuit cannot be compiled, an angle is not a finite number, an observable is
-            on another qubit or is not Hermitian, or there are no points.
+            on another qubit or is not Hermitian, there are no points, or truncations leave so
+            little of a state that no number holds it.
         MemoryError
             As `embed` does.
         """
@@ -387,6 +390,7 @@ class MPSEvaluator(SharedValue):
         blocks: list[Block] = []
         for block in simulation.blocks(self.verbose):
             blocks.append(block)
+            self._require_norms(block)
             self._require_memory(blocks, len(angles))
         re, im = stacked([b.re for b in blocks]), stacked([b.im for b in blocks])
         bonds = np.concatenate([block.bonds for block in blocks])
@@ -405,6 +409,18 @@ class MPSEvaluator(SharedValue):
                 f"to keep {n_points} matrix product states of {widths[-1]} amplitudes",
                 "take fewer points at a time, precision='single', or give max_bond",
             )
+
+    def _require_norms(self, block: Block) -> None:
+        """Refuse states of which truncations have left less than numbers can hold."""
+        if _are_left(block).all():
+            return
+        what, more = "max_bond", f"a larger max_bond than {self.max_bond}"
+        if self.max_bond is None:
+            what, more = "truncation", f"a smaller truncation than {self.truncation:g}"
+        raise ValueError(
+            f"expected {what} to leave something of each state, got one of which {self.precision} "
+            f"precision holds nothing: give {more}, or take a map with fewer layers"
+        )
 
     def _rounding(self, chain: Chain) -> float:
         """Return an allowance for rounding, in the norm of a state."""
@@ -428,6 +444,18 @@ class MPSEvaluator(SharedValue):
             f"may be off by up to {record.report().fidelity_bound:.2g} (see report())",
             stacklevel=2,
         )
+
+
+def _are_left(block: Block) -> np.ndarray:
+    """Return whether there are numbers for what truncations have left of each state.
+
+    The first tensor is the centre of orthogonality, so that its norm is the state's: 1, unless the
+    squares of its numbers have vanished before it was normalised.
+    """
+    ends = 2 * block.bonds[:, 1:2]
+    squares = [np.square(plane[:, : ends.max()]) for plane in (block.re, block.im)]
+    norms = np.sum(sum(squares), axis=1, where=np.arange(ends.max()) < ends)
+    return (norms > 0.5) & np.isfinite(block.weights).all(axis=1)
 
 
 def _alike(a: PreparedMPS, b: PreparedMPS | None) -> PreparedMPS:
