@@ -40,9 +40,9 @@ from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, real
 from qkernels.memory import parse_size, require_memory
 
-# What one instruction may add to a state's error, in units of rounding. Rounding itself adds up as a
-# random walk does, to about the root of the number of instructions. But exact factorisations leave
-# out what is below 15 units, whose weight is not kept: couplings by such angles, repeated, add up.
+# What one instruction may add to a state's error, in units of rounding. Rounding itself adds up as
+# steps at random do, to about the root of their number. But exact factorisations leave out what is
+# below 15 units, and its weight is not kept: couplings by such angles, repeated, add up.
 _ROUNDINGS = 30.0
 # Layers of couplings are applied at once where truncations may lose this much.
 _LEAST_OF_LAYERS = 1e-13
