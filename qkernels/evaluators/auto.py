@@ -106,6 +106,9 @@ class AutoEvaluator(SharedValue):
     most 26 and they cost less; otherwise matrix product states, as `MPSEvaluator()` truncates them:
     `report` says which, why, and what the truncation bounds. `MPSEvaluator(truncation=0)` is exact.
 
+    Costs are those of 500 points, with bonds as large as the gates can make them. Where couplings
+    are weak, bonds stay smaller, and an `MPSEvaluator()` may be faster than what is chosen.
+
     Gradients, probabilities of outcomes and whole states are those of state vectors.
 
     Parameters

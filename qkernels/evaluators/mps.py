@@ -72,7 +72,8 @@ class MPSEvaluator(SharedValue):
         rounding errors is dropped, and below 1.
     precision : {"double", "single"}, default="double"
         "single" halves memory and nearly doubles speed; a truncation then discards up to about
-        3e-12 in any case.
+        3e-12 in any case. Bounds allow for rounding: in single precision by some 1e-3, of which
+        circuits use a hundredth, unless they repeat couplings by angles of 1e-6.
     cache_size : int or str, default="512MB"
         Bytes of prepared points that are kept for the next call; "0MB" keeps none.
     verbose : int, default=0
