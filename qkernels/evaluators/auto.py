@@ -400,7 +400,7 @@ def _by_room(states: float, chains: float, name: str) -> tuple[bool, str] | None
 
 def _by_work(states: float, chains: float, name: str) -> tuple[bool, str]:
     """Return what is chosen, and why, given how many products either takes."""
-    return _cheaper(states, chains, f"{name}, and {_POINTS} points take", "{:.0e} products".format)
+    return _cheaper(states, chains, f"{name}, and {_POINTS} points take", "{:.2g} products".format)
 
 
 def _cheaper(
