@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-APPLY, RIGHT, LEFT = range(3)
+APPLY, RIGHT, LEFT, LAYER = range(4)
 TURN, PROJECT, PASS, COSINE, WORD, MATRIX = range(6)
 PAULIS = np.array([np.eye(2), [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
@@ -54,11 +54,14 @@ def run(chain, slots, truncation=0.0, max_bond=None, n_truncated=None) -> Run:
         if opcode == APPLY:
             for row in chain.program.factors[place:last]:
                 tensors[row[0]] = apply(factor(chain.program, row, slots), tensors[row[0]])
-        else:
-            exact = not 0 <= last < n_truncated
-            weight = factorise(tensors, opcode, place, exact, truncation, max_bond)
-            if not exact:
-                weights[last] += weight
+            continue
+        if opcode == LAYER:
+            place = enter_layer(tensors, chain.program, place, slots)
+        exact = not 0 <= last < n_truncated
+        direction = LEFT if opcode == LEFT else RIGHT
+        weight = factorise(tensors, direction, place, exact, truncation, max_bond)
+        if not exact:
+            weights[last] += weight
     return Run(tensors, weights)
 
 
@@ -80,6 +83,36 @@ def factor(program, row, slots) -> np.ndarray:
     tensor = np.zeros((left, 2, 2, right), dtype=complex)
     for branch in range(max(left, right)):
         tensor[min(branch, left - 1), :, :, min(branch, right - 1)] = branches[branch]
+    return tensor
+
+
+def enter_layer(tensors, program, place, slots) -> int:
+    """Return the site of a layer's row; at the first site, apply the layer to the state.
+
+    Its bonds are then as large as can be, and the first site is the centre of orthogonality: each
+    of the layer's instructions has nothing left to do but to move it to the right.
+    """
+    site, last, _, n_histories = program.layers[place][:4]
+    if n_histories == 1:
+        for row in program.layers[place : place + last - site + 1]:
+            tensors[row[0]] = apply(phases(program, row, slots), tensors[row[0]])
+        for k in range(last, site, -1):
+            factorise(tensors, LEFT, k, exact=True, truncation=0.0, max_bond=None)
+    return site
+
+
+def phases(program, row, slots) -> np.ndarray:
+    """Return a layer's tensor at a site (history before, new spin, old spin, history behind)."""
+    _, _, _, before, behind, first, end, place, _ = row
+    tensor = np.zeros((before, 2, 2, behind), dtype=complex)
+    for history, spin in np.ndindex(before, 2):
+        z = 1 - 2 * spin
+        angle = sum(
+            slots[slot] * (1 - 2 * (history >> bit & 1)) * z
+            for bit, slot in program.couplings[first:end]
+        )
+        target = program.targets[place + 2 * history + spin]
+        tensor[history, spin, spin, target] = np.exp(-1j * angle)
     return tensor
 
 

@@ -19,9 +19,12 @@ settings.load_profile("stable")
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "jit: needs compiled loops; skipped without them")
+    config.addinivalue_line("markers", "forks: forks often; run before all others")
 
 
 def pytest_collection_modifyitems(items):
+    # A fork takes the longer the more memory the process has come to hold.
+    items.sort(key=lambda item: item.get_closest_marker("forks") is None)
     if WITHOUT_JIT:
         for item in items:
             if item.get_closest_marker("jit"):

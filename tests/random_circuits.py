@@ -31,6 +31,16 @@ Builder = Callable[[int], st.SearchStrategy[cirq.Gate]]
 GATES: dict[type[cirq.Gate], tuple[tuple[int, ...], Builder]] = {}
 
 
+def _canonical(half_turns: Any) -> Any:
+    return half_turns if getattr(half_turns, "free_symbols", None) else _canonicalize(half_turns)
+
+
+# To see whether an exponent is a number, Cirq lets SymPy simplify it, which took half of the time
+# of all tests of random circuits. An expression that has symbols is none, as far as these draw.
+_canonicalize = cirq.value.canonicalize_half_turns
+cirq.value.canonicalize_half_turns = _canonical
+
+
 def numbers() -> st.SearchStrategy[float]:
     """Return angles: special ones often, since rules treat them apart."""
     special = st.sampled_from([0.0, 0.25, 0.5, 1.0, -1.0, 1.5, 2.0, 3.0, -0.5])

@@ -132,7 +132,7 @@ def test_precompute_gram_of_a_file(run, tmp_path, suffix):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
 def test_slurm_gram(tmp_path, in_processes):
-    """With a scheduler that runs the tasks one after the other, and first fails one of them."""
+    """With a scheduler that runs the tasks side by side, and first fails one of them."""
     commands = tmp_path / "bin"
     commands.mkdir()
     programs = {
@@ -143,8 +143,9 @@ def test_slurm_gram(tmp_path, in_processes):
                 command=$option
             done
             for task in $(seq 0 "$last"); do
-                [ "$task" = "$FAILING" ] || SLURM_ARRAY_TASK_ID=$task bash -c "$command"
+                [ "$task" = "$FAILING" ] || SLURM_ARRAY_TASK_ID=$task bash -c "$command" &
             done
+            wait
         """,
     }
     for name, text in programs.items():

@@ -86,7 +86,9 @@ def run(
     """Compute the Gram matrix of POINTS, or go on with it.
 
     POINTS is a .npy, .csv or .parquet file. KERNEL is a .json file, or short:
-    "fidelity:zz?reps=2&bandwidth=0.3".
+    "fidelity:zz?reps=2&bandwidth=0.3". Wide circuits take evaluator=auto, as in
+    "fidelity:ising?evaluator=auto": state vectors where they are small, matrix product states
+    elsewhere; evaluator=mps takes the latter, evaluator=statevector, as if left out, the former.
     """
     kernel, store = _kernel_and_store(kernel_and_store, named)
     with _client(scheduler) as client, _replaced(store) if force else nullcontext():
@@ -122,7 +124,8 @@ def init(
 ) -> None:
     """Make an empty store for the tasks of a job array.
 
-    Prints what the matrix takes, and the line that submits the array to SLURM.
+    Prints what the matrix takes, and the line that submits the array to SLURM. POINTS and KERNEL
+    are those of `run`.
     """
     kernel, store = _kernel_and_store(kernel_and_store, named)
     X, Y = _sides(points, test)

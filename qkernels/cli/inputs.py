@@ -19,10 +19,13 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels import feature_maps
+from qkernels.evaluators import MPSEvaluator
 from qkernels.kernels import FidelityKernel, ProjectedKernel, from_json
 
 _KERNELS = {"fidelity": FidelityKernel, "projected": ProjectedKernel}
 _SHORT = "fidelity:zz?reps=2&bandwidth=0.3"
+# By the names that they have in short, as arguments of kernels.
+_EVALUATORS = {"auto": "auto", "mps": MPSEvaluator(), "statevector": None}
 
 
 def read_points(path: Path) -> np.ndarray:
@@ -145,12 +148,13 @@ def read_kernel(text: str) -> Kernel:
     """Return a kernel: of a .json file that `to_json` wrote, or in short.
 
     In short it is `kernel:map?name=value&...`, where names are arguments of the kernel or of the
-    map, and values are JSON.
+    map, and values are JSON. An evaluator is "statevector", "mps" or "auto", which chooses one of
+    these two; evaluators with arguments of their own take a file.
 
     Raises
     ------
     ValueError
-        If there is no such kernel, map, argument or file.
+        If there is no such kernel, map, argument, evaluator or file.
 
     Examples
     --------
@@ -168,7 +172,19 @@ def read_kernel(text: str) -> Kernel:
     name, _, query = rest.partition("?")
     build, given = _KERNELS[kind], dict(_arguments(query))
     own = {key: given.pop(key) for key in _allowed(build) & given.keys()}
+    if "evaluator" in own:
+        own["evaluator"] = _evaluator(own["evaluator"])
     return build(read_map(name, given), **own)
+
+
+def _evaluator(name: Any) -> Any:
+    """Return what a kernel takes for an evaluator."""
+    if not isinstance(name, str) or name not in _EVALUATORS:
+        raise ValueError(
+            f"evaluator: expected one of {sorted(_EVALUATORS)}, or a .json file of a kernel with "
+            f"another, got {name!r}"
+        )
+    return _EVALUATORS[name]
 
 
 def read_map(name: str, arguments: dict[str, Any]) -> Callable[..., Any]:
@@ -196,7 +212,7 @@ def parse_map(text: str) -> Callable[..., Any]:
 
 
 def _allowed(function: Callable) -> set[str]:
-    left_out = {"n_features", "feature_map", "evaluator", "outer", "observables"}
+    left_out = {"n_features", "feature_map", "outer", "observables"}
     return set(inspect.signature(function).parameters) - left_out
 
 

@@ -16,7 +16,12 @@ from qkernels.evidence.families import BASELINES
 @click.command("report")
 @click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--target", required=True, help="The column to predict.")
-@click.option("--kernel", "kernel_text", required=True, help='A .json file, or "fidelity:zz".')
+@click.option(
+    "--kernel",
+    "kernel_text",
+    required=True,
+    help='A .json file, or short, as in "fidelity:zz?reps=2"; see `qkernels gram run --help`.',
+)
 @click.option("--groups", help="A column: points of one group are on one side of each split.")
 @click.option(
     "--baseline",

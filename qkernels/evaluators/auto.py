@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial, reduce
-from operator import or_
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from qkernels.compilation import CompiledCircuit, compile_feature_map
-from qkernels.compilation.chain import APPLY, compile_chain
-from qkernels.compilation.light_cones import Cone, bits, registers
+from qkernels.compilation import compile_feature_map
+from qkernels.compilation.light_cones import Cone, registers
 from qkernels.evaluators.base import Evaluator, Prepared
 from qkernels.evaluators.gradients import Direction, Gradient
 from qkernels.evaluators.mps import MPSEvaluator
+from qkernels.evaluators.mps_chains import chain_cost, measured_chain, overlap_chain
 from qkernels.evaluators.mps_comparison import pair_products
 from qkernels.evaluators.mps_states import PreparedMPS
 from qkernels.evaluators.observables import Words, read_words
@@ -37,11 +36,11 @@ _FEW_QUBITS = 12
 _MOST_QUBITS = 26
 # So many points are to fit into so many bytes.
 _POINTS, _ROOM = 500, 4 * 10**9
-# To factorise a matrix takes so many products of its size.
-_FACTORISATION = 20
-# What a step does to an amplitude.
-_PRODUCTS_AN_AMPLITUDE = 4
 _BYTES = 16
+# What a step does to an amplitude takes as long as so many products of a pair.
+_PRODUCTS_A_VISIT = 10
+# What is estimated is what is run.
+_LAYERS = MPSEvaluator(cache_size="0MB").takes_layers
 # Whose choices are remembered for reports.
 _REMEMBERED = 32
 
@@ -107,6 +106,9 @@ class AutoEvaluator(SharedValue):
     most 26 and they cost less; otherwise matrix product states, as `MPSEvaluator()` truncates them:
     `report` says which, why, and what the truncation bounds. `MPSEvaluator(truncation=0)` is exact.
 
+    Costs are those of 500 points, with bonds as large as the gates can make them. Where couplings
+    are weak, bonds stay smaller, and an `MPSEvaluator()` may be faster than what is chosen.
+
     Gradients, probabilities of outcomes and whole states are those of state vectors.
 
     Parameters
@@ -144,7 +146,7 @@ class AutoEvaluator(SharedValue):
 
     def fingerprint(self) -> str:
         """Return a text that changes whenever the computed numbers could change."""
-        return f"auto-1:{self._states.fingerprint()}:{self._mps.fingerprint()}"
+        return f"auto-2:{self._states.fingerprint()}:{self._mps.fingerprint()}"
 
     def without_cache(self) -> AutoEvaluator:
         """Return an evaluator of the same numbers that keeps no prepared points."""
@@ -333,12 +335,29 @@ class _ForGradients(AutoEvaluator):
 @lru_cache(maxsize=128)
 def choice_for_fidelities(feature_map: FeatureMap) -> Choice:
     """Return how fidelities between a feature map's states are computed."""
-    compiled = compile_feature_map(feature_map)
-    parts = compiled.overlap_parts
+    parts = compile_feature_map(feature_map).overlap_parts
     widest = max(map(len, parts), default=0)
     name = f"the widest unconnected part has {_qubits(widest)}"
-    takes_states, reason = _by_width(widest, name) or _by_pairs(compiled, parts, name)
+    takes_states, reason = _by_width(widest, name) or _by_pairs(feature_map, name)
     return Choice("fidelities", feature_map.n_qubits, widest, takes_states, reason)
+
+
+def _by_pairs(feature_map: FeatureMap, name: str) -> tuple[bool, str]:
+    """Return how fidelities are computed where qubits do not say it, and why."""
+    compiled = compile_feature_map(feature_map)
+    sizes = {part[0]: 2.0 ** len(part) for part in compiled.overlap_parts}
+    part_of = {qubit: part[0] for part in compiled.overlap_parts for qubit in part}
+    visits = sum(sizes[part_of[step.qubits[0]]] for step in compiled.overlap_steps)
+    amplitudes = sum(sizes.values())
+    bonds, products = chain_cost(overlap_chain(feature_map, _LAYERS))
+    elements = float(np.sum(2 * bonds[:-1] * bonds[1:]))
+    states, chains = (_POINTS * _BYTES * count for count in (amplitudes, elements))
+    pair = pair_products(bonds[np.newaxis], bonds[np.newaxis])
+    return _by_room(states, chains, name) or _by_work(
+        _POINTS * (_PRODUCTS_A_VISIT * visits + _POINTS / 2 * 4 * amplitudes),
+        _POINTS * (products + _POINTS / 2 * pair),
+        name,
+    )
 
 
 @lru_cache(maxsize=128)
@@ -349,8 +368,18 @@ def choice_for_expectations(feature_map: FeatureMap, words: Words) -> Choice:
     cones = [cone for cone, _ in parts]
     widest = max((cone.n_qubits for cone in cones), default=0)
     name = f"the widest light cone has {_qubits(widest)}"
-    takes_states, reason = _by_width(widest, name) or _by_points(compiled, cones, name)
+    takes_states, reason = _by_width(widest, name) or _by_points(feature_map, words, cones, name)
     return Choice("expectation values", feature_map.n_qubits, widest, takes_states, reason)
+
+
+def _by_points(
+    feature_map: FeatureMap, words: Words, cones: list[Cone], name: str
+) -> tuple[bool, str]:
+    """Return how expectation values are computed where qubits do not say it, and why."""
+    visits = sum(register.cost for register in registers(cones))
+    chain = measured_chain(feature_map, words, _LAYERS)
+    products = chain_cost(chain).products
+    return _by_work(_POINTS * _PRODUCTS_A_VISIT * visits, _POINTS * products, name)
 
 
 def _by_width(widest: int, name: str) -> tuple[bool, str] | None:
@@ -362,45 +391,24 @@ def _by_width(widest: int, name: str) -> tuple[bool, str] | None:
     return None
 
 
-def _by_pairs(
-    compiled: CompiledCircuit, parts: list[tuple[int, ...]], name: str
-) -> tuple[bool, str]:
-    """Return what is chosen by the room of states, and by the work of a pair, and why."""
-    amplitudes = sum(2.0 ** len(part) for part in parts)
-    qubits = sorted(qubit for part in parts for qubit in part)
-    chain = compile_chain(compiled.overlap_steps, qubits, len(compiled.per_point))
-    bonds = chain.bond_limits.astype(float)
-    entries = float(np.sum(2 * bonds[:-1] * bonds[1:]))
-    states, chains = (_POINTS * _BYTES * count for count in (amplitudes, entries))
-    if (states <= _ROOM) != (chains <= _ROOM):
-        what = f"the states of {_POINTS} points take {{}}, not {{}}"
-        return _cheaper(states, chains, f"{name}, and {what}", format_size)
-    products = pair_products(bonds[np.newaxis], bonds[np.newaxis])
-    return _cheaper(4 * amplitudes, products, f"{name}, and a pair takes {{}} products, not {{}}")
+def _by_room(states: float, chains: float, name: str) -> tuple[bool, str] | None:
+    """Return what is chosen, and why, where only one kind of states fits; given their bytes."""
+    if (states <= _ROOM) == (chains <= _ROOM):
+        return None
+    return _cheaper(states, chains, f"{name}, and the states of {_POINTS} points take", format_size)
 
 
-def _by_points(compiled: CompiledCircuit, cones: list[Cone], name: str) -> tuple[bool, str]:
-    """Return what is chosen by the work of a state, and why."""
-    work = _PRODUCTS_AN_AMPLITUDE * sum(register.cost for register in registers(cones))
-    reason = f"{name}, and a point takes {{}} products, not {{}}"
-    return _cheaper(work, _evolution_products(compiled, reduce(or_, cones)), reason)
+def _by_work(states: float, chains: float, name: str) -> tuple[bool, str]:
+    """Return what is chosen, and why, given how many products either takes."""
+    return _cheaper(states, chains, f"{name}, and {_POINTS} points take", "{:.2g} products".format)
 
 
 def _cheaper(
-    states: float, chains: float, reason: str, show: Callable[[float], str] = "{:.0e}".format
+    states: float, chains: float, reason: str, show: Callable[[float], str]
 ) -> tuple[bool, str]:
     """Return whether states cost no more, and why, given where the two costs are to be told."""
-    return bool(states <= chains), reason.format(*map(show, sorted((states, chains))))
-
-
-def _evolution_products(compiled: CompiledCircuit, cone: Cone) -> float:
-    """Return about how many real products a matrix product state takes at most."""
-    steps = [compiled.steps[k] for k in bits(cone.steps)]
-    chain = compile_chain(steps, [*bits(cone.qubits)], len(compiled.per_point))
-    n_factorisations = np.count_nonzero(chain.program.instructions[:, 0] != APPLY)
-    left, right = chain.bond_limits[:-1].astype(float), chain.bond_limits[1:].astype(float)
-    each = _FACTORISATION * 8 * left * right * np.minimum(left, right)
-    return n_factorisations * float(each.mean())
+    less, more = map(show, sorted((states, chains)))
+    return bool(states <= chains), f"{reason} {less}, not {more}"
 
 
 def _qubits(count: int) -> str:

@@ -17,6 +17,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from qkernels.evaluators.rows import put, room_for
+
 Arrays: TypeAlias = tuple[np.ndarray, ...]
 Places: TypeAlias = dict[bytes, tuple[int, int]]
 
@@ -136,19 +138,11 @@ class RowCache:
             return _take(self._blocks[used[0]].arrays, rows)
         here = [(blocks == number, self._blocks[number].arrays) for number in used]
         kinds = zip(*(arrays for _, arrays in here), strict=True)
-        joined = tuple(_room(arrays, len(rows)) for arrays in kinds)
+        joined = tuple(room_for(arrays, len(rows)) for arrays in kinds)
         for mask, arrays in here:
             for out, array in zip(joined, arrays, strict=True):
-                out[(mask, *map(slice, array.shape[1:]))] = array[rows[mask]]
+                put(out, mask, array[rows[mask]])
         return joined
-
-
-def _room(arrays: Arrays, n_rows: int) -> np.ndarray:
-    """Return room for rows of blocks of one kind; those that are shorter end with zeros."""
-    shapes = {array.shape[1:] for array in arrays}
-    largest = map(max, zip(*shapes, strict=True))
-    make = np.empty if len(shapes) == 1 else np.zeros
-    return make((n_rows, *largest), arrays[0].dtype)
 
 
 def _take(arrays: Arrays, rows: np.ndarray) -> Arrays:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +11,7 @@ import cirq
 import numpy as np
 
 from qkernels.compilation import compile_feature_map
-from qkernels.compilation.chain import Chain, compile_chain
-from qkernels.compilation.light_cones import bits
+from qkernels.compilation.chain import Chain
 from qkernels.evaluators.arguments import (
     checked_parameters,
     checked_points,
@@ -22,6 +20,8 @@ from qkernels.evaluators.arguments import (
 )
 from qkernels.evaluators.bounds import angle_of_groups, expectation_bounds, fidelity_bounds
 from qkernels.evaluators.cache import Arrays, shared_cache
+from qkernels.evaluators.mps_chains import measured_chain
+from qkernels.evaluators.mps_chains import overlap_chain as _overlap_chain
 from qkernels.evaluators.mps_comparison import (
     MPSArrays,
     gram_room_size,
@@ -34,12 +34,15 @@ from qkernels.evaluators.mps_simulation import Block, ChainSimulation, Truncatio
 from qkernels.evaluators.mps_states import PreparedMPS
 from qkernels.evaluators.mps_words import word_program
 from qkernels.evaluators.observables import Words, read_words
+from qkernels.evaluators.rows import stacked
 from qkernels.evaluators.values import SharedValue
 from qkernels.feature_maps import FeatureMap
 from qkernels.feature_maps.validation import integer, real
 from qkernels.memory import parse_size, require_memory
 
-# What one instruction may add to a state's error, in units of rounding.
+# What one instruction may add to a state's error, in units of rounding. Rounding itself adds up as
+# steps at random do, to about the root of their number. But exact factorisations leave out what is
+# below 15 units, and its weight is not kept: couplings by such angles, repeated, add up.
 _ROUNDINGS = 30.0
 # Layers of couplings are applied at once where truncations may lose this much.
 _LEAST_OF_LAYERS = 1e-13
@@ -69,7 +72,8 @@ class MPSEvaluator(SharedValue):
         rounding errors is dropped, and below 1.
     precision : {"double", "single"}, default="double"
         "single" halves memory and nearly doubles speed; a truncation then discards up to about
-        3e-12 in any case.
+        3e-12 in any case. Bounds allow for rounding: in single precision by some 1e-3, of which
+        circuits use a hundredth, unless they repeat couplings by angles of 1e-6.
     cache_size : int or str, default="512MB"
         Bytes of prepared points that are kept for the next call; "0MB" keeps none.
     verbose : int, default=0
@@ -119,8 +123,11 @@ class MPSEvaluator(SharedValue):
         self._record = shared_record(self.fingerprint())
 
     @property
-    def _takes_layers(self) -> bool:
-        """Whether a layer's density matrices show weights as small as those that may be lost."""
+    def takes_layers(self) -> bool:
+        """Whether couplings that reach far are applied in layers.
+
+        They are where a layer's density matrices show weights as small as those that may be lost.
+        """
         return self.precision == "double" and self.truncation >= _LEAST_OF_LAYERS
 
     def _key(self) -> tuple:
@@ -185,13 +192,13 @@ class MPSEvaluator(SharedValue):
         Raises
         ------
         ValueError
-            If the circuit cannot be compiled, an angle is not a finite number, or there are no
-            points.
+            If the circuit cannot be compiled, an angle is not a finite number, there are no points,
+            or truncations leave so little of a state that no number holds it.
         MemoryError
             If the states would not fit; the message says how much they need, and what helps.
         """
         inputs, values = checked_points(inputs), checked_parameters(parameters)
-        chain = _overlap_chain(feature_map, self._takes_layers)
+        chain = _overlap_chain(feature_map, self.takes_layers)
         space = feature_map, parameter_key(values)
 
         def states(points: np.ndarray) -> Arrays:
@@ -296,7 +303,8 @@ class MPSEvaluator(SharedValue):
         ------
         ValueError
             If the circuit cannot be compiled, an angle is not a finite number, an observable is
-            on another qubit or is not Hermitian, or there are no points.
+            on another qubit or is not Hermitian, there are no points, or truncations leave so
+            little of a state that no number holds it.
         MemoryError
             As `embed` does.
         """
@@ -343,7 +351,7 @@ class MPSEvaluator(SharedValue):
             f"for {len(words.letters)} expectation values at {len(inputs)} points",
             "take fewer points at a time, or fewer observables",
         )
-        chain = _measured_chain(feature_map, words, self._takes_layers)
+        chain = measured_chain(feature_map, words, self.takes_layers)
         space = feature_map, parameter_key(values), words
 
         def measured(points: np.ndarray) -> Arrays:
@@ -383,8 +391,9 @@ class MPSEvaluator(SharedValue):
         blocks: list[Block] = []
         for block in simulation.blocks(self.verbose):
             blocks.append(block)
+            self._require_norms(block)
             self._require_memory(blocks, len(angles))
-        re, im = _padded([b.re for b in blocks]), _padded([b.im for b in blocks])
+        re, im = stacked([b.re for b in blocks]), stacked([b.im for b in blocks])
         bonds = np.concatenate([block.bonds for block in blocks])
         weights = np.concatenate([block.weights for block in blocks])
         capped = any(block.capped for block in blocks)
@@ -401,6 +410,18 @@ class MPSEvaluator(SharedValue):
                 f"to keep {n_points} matrix product states of {widths[-1]} amplitudes",
                 "take fewer points at a time, precision='single', or give max_bond",
             )
+
+    def _require_norms(self, block: Block) -> None:
+        """Refuse states of which truncations have left less than numbers can hold."""
+        if _are_left(block).all():
+            return
+        what, more = "max_bond", f"a larger max_bond than {self.max_bond}"
+        if self.max_bond is None:
+            what, more = "truncation", f"a smaller truncation than {self.truncation:g}"
+        raise ValueError(
+            f"expected {what} to leave something of each state, got one of which {self.precision} "
+            f"precision holds nothing: give {more}, or take a map with fewer layers"
+        )
 
     def _rounding(self, chain: Chain) -> float:
         """Return an allowance for rounding, in the norm of a state."""
@@ -426,6 +447,18 @@ class MPSEvaluator(SharedValue):
         )
 
 
+def _are_left(block: Block) -> np.ndarray:
+    """Return whether there are numbers for what truncations have left of each state.
+
+    The first tensor is the centre of orthogonality, so that its norm is the state's: 1, unless the
+    squares of its numbers have vanished before it was normalised.
+    """
+    ends = 2 * block.bonds[:, 1:2]
+    squares = [np.square(plane[:, : ends.max()]) for plane in (block.re, block.im)]
+    norms = np.sum(sum(squares), axis=1, where=np.arange(ends.max()) < ends)
+    return (norms > 0.5) & np.isfinite(block.weights).all(axis=1)
+
+
 def _alike(a: PreparedMPS, b: PreparedMPS | None) -> PreparedMPS:
     """Return the second points, which are the first where there are no others."""
     other = a if b is None else b
@@ -441,36 +474,3 @@ def _alike(a: PreparedMPS, b: PreparedMPS | None) -> PreparedMPS:
             f"{a.bonds.shape[1] - 1} and of {other.bonds.shape[1] - 1} qubits"
         )
     return other
-
-
-def _padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Return arrays of different widths one above the other, rows ending with zeros."""
-    width = max(array.shape[1] for array in arrays)
-    joined = np.zeros((sum(map(len, arrays)), width), arrays[0].dtype)
-    first = 0
-    for array in arrays:
-        joined[first : first + len(array), : array.shape[1]] = array
-        first += len(array)
-    return joined
-
-
-@functools.lru_cache(maxsize=64)
-def _overlap_chain(feature_map: FeatureMap, layers: bool) -> Chain:
-    """Return the chain of what fidelities of a map's states depend on."""
-    compiled = compile_feature_map(feature_map)
-    qubits = sorted(qubit for part in compiled.overlap_parts for qubit in part) or [0]
-    n_angles = len(compiled.per_point)
-    return compile_chain(compiled.overlap_steps, qubits, n_angles, layers=layers)
-
-
-@functools.lru_cache(maxsize=64)
-def _measured_chain(feature_map: FeatureMap, words: Words, layers: bool) -> Chain:
-    """Return the chain of what the values of some words depend on."""
-    compiled = compile_feature_map(feature_map)
-    letters = {letter for word in words.letters for letter in word}
-    cones = [compiled.cones.letter(*letter) for letter in letters]
-    kept = functools.reduce(operator.or_, (cone.steps for cone in cones), 0)
-    qubits = functools.reduce(operator.or_, (cone.qubits for cone in cones), 0) or 1
-    steps = [compiled.steps[k] for k in bits(kept)]
-    n_angles = len(compiled.per_point)
-    return compile_chain(steps, list(bits(qubits)), n_angles, layers=layers)

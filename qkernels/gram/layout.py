@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from qkernels.evaluators import Prepared
+from qkernels.evaluators.rows import widened
 from qkernels.gram.chunks import Chunks, DamagedChunk, has_checksums, import_zarr
 from qkernels.gram.files import OUTGROWN, aside, beside, is_there, link, locked
 from qkernels.gram.manifest import Manifest
@@ -346,13 +347,6 @@ def _fill(
                 group, f"points/{side}/{name}", (len(array), *rest), (size, *rest), one.dtype
             )
     group.attrs.update(manifest.to_attributes())
-
-
-def widened(array: np.ndarray, widths: tuple[int, ...]) -> np.ndarray:
-    """Return an array with zeros at the ends of all axes but the first, up to these widths."""
-    if array.shape[1:] == widths:
-        return array
-    return np.pad(array, [(0, 0), *((0, end) for end in np.subtract(widths, array.shape[1:]))])
 
 
 def _exceeds(array: np.ndarray, other: Any) -> bool:

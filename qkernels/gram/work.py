@@ -16,8 +16,9 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
 from qkernels.evaluators import Prepared
+from qkernels.evaluators.rows import stacked
 from qkernels.gram.blocks import Blocks
-from qkernels.gram.layout import Layout, Tile, widened
+from qkernels.gram.layout import Layout, Tile
 from qkernels.kernels.composition import compare, prepare, restore, without_caches
 from qkernels.loops.jit import at_most_threads
 from qkernels.tiles import Grid
@@ -90,15 +91,7 @@ class Worker:
         if n_known == len(points):
             return restore(self._kernel, known)
         new = prepare(self._kernel, points[n_known:]).arrays()
-        return restore(
-            self._kernel, {name: _concatenated(known[name], new[name]) for name in known}
-        )
-
-
-def _concatenated(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return rows after rows; those that are shorter end with zeros."""
-    widths = tuple(map(max, first.shape[1:], second.shape[1:]))
-    return np.concatenate([widened(first, widths), widened(second, widths)])
+        return restore(self._kernel, {name: stacked([known[name], new[name]]) for name in known})
 
 
 # The last worker of a process, or the blocks of its last matrix in memory: what it has prepared is

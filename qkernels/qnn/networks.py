@@ -53,8 +53,8 @@ class Network:
         Its trainable symbols are the weights.
     bandwidth : float or array-like of shape (n_features,)
         Multiplies the data, as a kernel's does.
-    evaluator : Evaluator or None
-        None is an exact one that keeps nothing.
+    evaluator : Evaluator, "auto" or None
+        None is an exact one that keeps nothing, "auto" is an `AutoEvaluator`.
     """
 
     n_outputs: int
@@ -192,8 +192,10 @@ class ExpectationNetwork(Network):
         One for each output; Z of each qubit if left out.
     bandwidth : float or array-like of shape (n_features,), default=1.0
         Multiplies the data, as a kernel's does.
-    evaluator : Evaluator, optional
-        An exact one that keeps nothing if left out.
+    evaluator : Evaluator or "auto", optional
+        An exact one that keeps nothing if left out. "auto" is an `AutoEvaluator`: it takes matrix
+        product states where light cones are wide, and refuses gradients of those of more than 26
+        qubits, which an `MPSEvaluator` gives by the parameter-shift rule.
 
     Attributes
     ----------
@@ -272,8 +274,9 @@ class ProbabilityNetwork(Network):
         The number of outputs; by default as many as `interpret` tells apart.
     bandwidth : float or array-like of shape (n_features,), default=1.0
         Multiplies the data, as a kernel's does.
-    evaluator : Evaluator, optional
-        An exact one that keeps nothing if left out; one with a method `probabilities`.
+    evaluator : Evaluator or "auto", optional
+        An exact one that keeps nothing if left out; one with a method `probabilities`. "auto" is an
+        `AutoEvaluator`, whose probabilities are those of state vectors.
 
     Attributes
     ----------

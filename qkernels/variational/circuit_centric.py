@@ -77,8 +77,8 @@ class CircuitCentricClassifier(ClassifierMixin, BaseEstimator):
     validation_fraction : float, optional
         The part of the points, above 0 and below 1, that is not trained with but chooses bias,
         epoch and start. If left out, the training points choose.
-    evaluator : Evaluator, optional
-        Computes the expectation values; exactly if left out.
+    evaluator : Evaluator or "auto", optional
+        Computes the expectation values; exactly if left out. "auto" is an `AutoEvaluator`.
     random_state : int, RandomState or None, default=None
         Draws weights, batches and validation points.
     verbose : int, default=0

@@ -29,7 +29,7 @@ class Readout:
     Parameters
     ----------
     circuit : FeatureMap
-    evaluator : Evaluator or None
+    evaluator : Evaluator, "auto" or None
     """
 
     def __init__(self, circuit: FeatureMap, evaluator: Any) -> None:

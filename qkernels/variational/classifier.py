@@ -94,9 +94,9 @@ class VariationalClassifier(ClassifierMixin, BaseVariational):
         Whether `fit` goes on from the weights of the last one.
     random_state : int, RandomState or None, default=None
         Draws weights, batches, what is held out, and SPSA's directions.
-    evaluator : Evaluator, default=None
-        None is an exact one. With a `SamplerEvaluator`, gradients are measured by the
-        parameter-shift rule.
+    evaluator : Evaluator or "auto", default=None
+        None is an exact one, "auto" an `AutoEvaluator`. With a `SamplerEvaluator` or an
+        `MPSEvaluator`, gradients are those of the parameter-shift rule.
     callback : callable, default=None
         Called after each step with its number, all trained numbers and the loss; training from
         this start ends when it returns True.

@@ -304,6 +304,38 @@ def test_kernels_in_short(text, kernel):
     np.testing.assert_allclose(read_kernel(text)(X), kernel(X), atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["fidelity", "projected"])
+@pytest.mark.parametrize(
+    ("name", "evaluator"),
+    [("auto", "auto"), ("mps", qk.MPSEvaluator()), ("statevector", None)],
+)
+def test_evaluators_in_short(kind, name, evaluator):
+    kernel = read_kernel(f"{kind}:zz?evaluator={name}&reps=1&bandwidth=0.3")
+    assert kernel.evaluator == evaluator
+    assert kernel.bandwidth == 0.3
+    short = read_kernel(f"{kind}:zz?reps=1&bandwidth=0.3")
+    np.testing.assert_allclose(kernel(X), short(X), atol=1e-10)
+
+
+@pytest.mark.jit
+def test_a_job_array_of_a_wide_circuit():
+    wide = np.random.default_rng(0).uniform(0, 2, (20, 40))
+    np.save("W.npy", wide)
+    text = "fidelity:ising?gamma=0.3&layers=1&evaluator=auto"
+    found = answered("gram", "init", "W.npy", text, "K.zarr", "--tile-size", 8, "-n", 2)
+    # Of 38 sites with bonds 2 on both sides and 2 ends; 8 operations for a complex product and sum.
+    products = 38 * 2 * 16 + 2 * (8 + 4)
+    assert float(found["operations"]) == pytest.approx(20 * 20 / 2 * 8 * products, rel=0.01)
+    for task in (0, 1):
+        run("gram", "partition", "K.zarr", task, "-Q")
+    feature_map = qk.feature_maps.ising(40, gamma=0.3, layers=1)
+    expected = qk.FidelityKernel(feature_map, evaluator=qk.MPSEvaluator())(wide)
+    np.testing.assert_allclose(GramStore.open("K.zarr"), expected, atol=1e-10)
+    # The same numbers, but of an evaluator that could choose others.
+    other = run("gram", "run", "W.npy", text.replace("auto", "mps"), "K.zarr", code=2)
+    assert "K.zarr" in other.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -318,6 +350,13 @@ def test_kernels_in_short(text, kernel):
         ("fidelity:zz?gamma=1", "or of the kernel, got ['gamma']"),
         ("fidelity:zz?reps=-1", "reps"),
         ("fidelity:zz?bandwidth=-1", "bandwidth must be a positive finite number"),
+        (
+            "fidelity:zz?evaluator=sampler",
+            "evaluator: expected one of ['auto', 'mps', 'statevector'], or a .json file of a "
+            "kernel with another, got 'sampler'",
+        ),
+        ("fidelity:zz?evaluator=1", "expected one of ['auto', 'mps', 'statevector'], or a .json"),
+        ('fidelity:zz?evaluator=["auto"]', "of a kernel with another, got ['auto']"),
         ("none.json", "No such file or directory: 'none.json'"),
         ("X.json", "expected the JSON text of a kernel, got '{'"),
     ],
@@ -376,3 +415,10 @@ def test_info():
 @pytest.mark.parametrize("path", [[], ["gram"], ["gram", "run"], ["gram", "init"], ["map", "show"]])
 def test_help(path):
     assert run(*path, "--help").stdout.startswith(f"Usage: main {' '.join(path)}".strip())
+
+
+def test_help_names_the_evaluators():
+    text = " ".join(run("gram", "run", "--help").stdout.split())
+    for name in ("auto", "mps", "statevector"):
+        assert f"evaluator={name}" in text
+    assert "gram run --help" in " ".join(run("report", "--help").stdout.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import cirq
@@ -61,6 +62,22 @@ def circuits(draw, min_qubits=2, max_qubits=7, max_size=20):
     steps = draw(st.lists(primitives(n), max_size=max_size))
     rng = np.random.default_rng(draw(st.integers(0, 999)))
     return n, steps, rng.uniform(-np.pi, np.pi, N_SYMBOLS)
+
+
+@st.composite
+def coupled_circuits(draw, min_qubits=4, max_qubits=7):
+    """Return the same, with couplings of any pairs of qubits between other primitives.
+
+    Each qubit has a letter in all of them: they commute, and most of them make layers.
+    """
+    n, before, values = draw(circuits(min_qubits, max_qubits, max_size=10))
+    _, after, _ = draw(circuits(n, n, max_size=5))
+    letters = draw(st.text("XYZ", min_size=n, max_size=n))
+    pairs = list(itertools.combinations(range(n), 2))
+    pairs = draw(st.sets(st.sampled_from(pairs), min_size=len(pairs) // 2))
+    layer = [rotation({a: letters[a], b: letters[b]}, draw(angles())) for a, b in sorted(pairs)]
+    turns = [rotation({q: "Y"}, 0.4 + 0.1 * q) for q in range(n)]
+    return n, [*turns, *before, *layer, *after], values
 
 
 def evolve(steps, n_qubits, values=()):

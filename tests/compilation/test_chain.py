@@ -3,7 +3,7 @@
 import cirq
 import numpy as np
 import pytest
-from hypothesis import given, seed, settings
+from hypothesis import assume, given, seed, settings
 from hypothesis import strategies as st
 
 import qkernels as qk
@@ -11,6 +11,7 @@ from qkernels.compilation.angles import Angle
 from qkernels.compilation.chain import (
     APPLY,
     COSINE,
+    LAYER,
     LEFT,
     MATRIX,
     PASS,
@@ -28,6 +29,7 @@ from tests.compilation.agreement import assert_equal_up_to_phase, simulated
 from tests.compilation.primitive_circuits import (
     N_SYMBOLS,
     circuits,
+    coupled_circuits,
     evolve,
     random_unitary,
     rotation,
@@ -90,7 +92,20 @@ def test_random_circuits_of_all_gates(gate_type):
 @given(circuits(max_qubits=8))
 def test_random_primitives(circuit):
     n, steps, values = circuit
-    chain = compiled(n, steps)
+    assert_agrees(compiled(n, steps), steps, values)
+
+
+@settings(max_examples=50)
+@given(coupled_circuits())
+def test_random_primitives_around_layers(circuit):
+    n, steps, values = circuit
+    chain = compile_chain(steps, range(n), N_SYMBOLS, layers=True)
+    assume(LAYER in opcodes(chain))
+    assert_agrees(chain, steps, values)
+
+
+def assert_agrees(chain, steps, values):
+    n = len(chain.qubits)
     tensors, weights = chain_reference.run(chain, chain.slots(values[None])[0])
     state = chain_reference.dense(chain, tensors)
     assert_equal_up_to_phase(state[None], evolve(steps, n, values)[None])

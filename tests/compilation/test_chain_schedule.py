@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from qkernels.compilation.chain import APPLY, LEFT, RIGHT, compile_chain
+from qkernels.compilation.chain import APPLY, LAYER, LEFT, RIGHT, compile_chain
 from tests import chain_reference
 from tests.compilation.primitive_circuits import (
     N_SYMBOLS,
     circuits,
+    coupled_circuits,
     evolve,
     random_unitary,
     rotation,
@@ -20,8 +21,8 @@ from tests.compilation.primitive_circuits import (
 TURNED = [rotation({q: "Y"}, 0.4 + 0.1 * q) for q in range(30)]
 
 
-def compiled(n, steps):
-    return compile_chain(steps, range(n), N_SYMBOLS)
+def compiled(n, steps, **options):
+    return compile_chain(steps, range(n), N_SYMBOLS, **options)
 
 
 def truncated(chain, slots, n_groups, **rules):
@@ -52,7 +53,19 @@ def factorisations(chain):
 )
 def test_errors_of_a_group_are_orthogonal(circuit, rules):
     n, steps, values = circuit
-    chain = compiled(n, [*TURNED[:n], *steps])
+    assert_orthogonal_errors(compiled(n, [*TURNED[:n], *steps]), values, rules)
+
+
+@settings(max_examples=40)
+@given(coupled_circuits(), st.sampled_from([{"max_bond": 1}, {"max_bond": 2}, {"max_bond": 3}]))
+def test_errors_of_layers_are_orthogonal(circuit, rules):
+    n, steps, values = circuit
+    chain = compiled(n, steps, layers=True)
+    assume(LAYER in chain.program.instructions[:, 0])
+    assert_orthogonal_errors(chain, values, rules)
+
+
+def assert_orthogonal_errors(chain, values, rules):
     slots = chain.slots(values[None])[0]
     exact, _ = truncated(chain, slots, 0, **rules)
     state = exact

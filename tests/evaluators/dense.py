@@ -148,6 +148,8 @@ def expectation_rates(
     shape = len(a.states), len(observables), a.tangents.shape[1]
     rates = np.zeros(shape)
     for k, observable in enumerate(observables):
-        bra = a.states.conj() @ observable.matrix(feature_map.qubits)
-        rates[:, k] = 2 * np.real(np.einsum("id,isd->is", bra, a.tangents))
+        kets = a.states * observable.coefficient
+        for qubit, pauli in observable.items():
+            kets = _apply(cirq.unitary(pauli), kets, [feature_map.qubits.index(qubit)])
+        rates[:, k] = 2 * np.real(np.einsum("id,isd->is", kets.conj(), a.tangents))
     return rates

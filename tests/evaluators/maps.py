@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cirq
 import numpy as np
 import sympy
 
 from qkernels import FeatureMap
+from qkernels.compilation import compile_feature_map
+from qkernels.evaluators.observables import factors, read_words
 
 x = sympy.symbols("x0:3")
 t = sympy.symbols("t0:2")
@@ -48,6 +52,17 @@ def layered(n_qubits: int = 3) -> FeatureMap:
     )
 
 
+def unconnected(n_parts: int = 3, width: int = 4) -> FeatureMap:
+    """Return a map of unconnected parts, too large for two of them to share a register."""
+    whole = layered(n_parts * width)
+    own = [
+        operation
+        for operation in whole.circuit.all_operations()
+        if len({q.x // width for q in operation.qubits}) == 1
+    ]
+    return FeatureMap(cirq.Circuit(own), x, t)
+
+
 def product(n_features: int) -> FeatureMap:
     """Return a map of as many unconnected qubits as features."""
 
@@ -57,6 +72,16 @@ def product(n_features: int) -> FeatureMap:
         return cirq.Circuit(turns, cirq.ry(0.3).on_each(*qubits))
 
     return FeatureMap.from_function(circuit, n_features)
+
+
+def n_registers(
+    feature_map: FeatureMap, observables: Sequence[cirq.PauliString] | None = None
+) -> int:
+    """Return how many registers are simulated for fidelities, or for some observables."""
+    compiled = compile_feature_map(feature_map)
+    if observables is None:
+        return len(compiled.overlap_components)
+    return len(factors(compiled, read_words(feature_map.qubits, observables)))
 
 
 def points(n_points: int, n_features: int = 3, seed: int = 0) -> np.ndarray:

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 import qkernels as qk
+from qkernels.compilation import compile_feature_map
 from qkernels.evaluators import Direction, auto
 from qkernels.evaluators.auto import AutoEvaluator, choice_for_expectations, choice_for_fidelities
+from qkernels.evaluators.mps_chains import chain_cost, overlap_chain
+from qkernels.evaluators.mps_comparison import pair_products
 from qkernels.evaluators.mps_states import PreparedMPS
 from qkernels.evaluators.observables import read_words
 from qkernels.evaluators.states import PreparedStates
@@ -105,13 +108,13 @@ def test_fidelities_and_words_by_matrix_product_states(few):
             MIDDLE,
             PreparedMPS,
             16,
-            "the widest unconnected part has 16 qubits, and a pair takes ",
+            "the widest unconnected part has 16 qubits, and 500 points take ",
         ),
         (
             all_connected(13, 3),
             PreparedStates,
             13,
-            "the widest unconnected part has 13 qubits, and a pair takes 3e+04 products, not ",
+            "the widest unconnected part has 13 qubits, and 500 points take 1.6e+10 products, not ",
         ),
     ],
     ids=lambda value: getattr(value, "name", None),
@@ -124,6 +127,24 @@ def test_fidelities(feature_map, kind, widest, reason):
     evaluator = AutoEvaluator()
     for n in (1, 3):
         assert type(evaluator.embed(feature_map, points(n, feature_map.n_features))) is kind
+
+
+def test_costs_are_those_of_500_points():
+    """Of states, 10 products a step and amplitude, and 4 an amplitude and pair."""
+    n_steps = len(compile_feature_map(MIDDLE).overlap_steps)
+    states = 500 * 2**16 * (10 * n_steps + 500 / 2 * 4)
+    cost = chain_cost(overlap_chain(MIDDLE, True))
+    pair = pair_products(cost.bonds[np.newaxis], cost.bonds[np.newaxis])
+    chains = 500 * (cost.products + 500 / 2 * pair)
+    reason = choice_for_fidelities(MIDDLE).reason
+    assert reason.endswith(f"500 points take {chains:.2g} products, not {states:.2g} products")
+
+
+def test_weights_of_couplings_do_not_choose():
+    """Only the gates do: what couples next to nothing could couple as much as any."""
+    choices = [choice_for_fidelities(ising(16, gamma=g, distance=3)) for g in (1.0, 1e-3)]
+    assert [choice.takes_states for choice in choices] == [True, True]
+    assert choices[0].reason == choices[1].reason
 
 
 def test_states_for_which_there_is_no_room_are_not_taken():
@@ -169,7 +190,7 @@ def test_a_circuit_without_data_is_no_work():
             paulis(all_connected(13, 2), cirq.X),
             True,
             13,
-            "the widest light cone has 13 qubits, and a point takes ",
+            "the widest light cone has 13 qubits, and 500 points take ",
         ),
     ],
     ids=["line", "product", "nothing", "wide", "middle"],

@@ -24,32 +24,30 @@ RULES = [*({"truncation": t} for t in TRUNCATIONS), *({"max_bond": b} for b in (
 
 
 def random_map(seed):
-    """Return a map of 2 to 14 qubits: random turns, couplings of any two or three of them."""
-    rng = np.random.default_rng(seed)
+    """Return a map of 2 to 14 qubits: random turns, couplings of any two or three of them.
+
+    Each gate has an angle of its own.
+    """
+    rng, angles = np.random.default_rng(seed), sympy.numbered_symbols("angle")
     n = 2 + seed % 13
     qubits = cirq.LineQubit.range(n)
-    operations = [cirq.ry(angle(rng))(qubit) for qubit in qubits]
+    operations = [cirq.ry(next(angles))(qubit) for qubit in qubits]
     for _ in range(int(rng.integers(1, 2 + 3 * n))):
         near = rng.random() < 0.7
         first = int(rng.integers(n - 1))
         pair = [qubits[first], qubits[first + 1]] if near else rng.choice(qubits, 2, replace=False)
-        operations.append(coupling(rng, pair))
+        operations.append(coupling(rng, next(angles), pair))
         gate = rng.choice([cirq.rx, cirq.ry, cirq.rz])
-        operations.append(gate(angle(rng))(qubits[rng.integers(n)]))
+        operations.append(gate(next(angles))(qubits[rng.integers(n)]))
     if n > 2:
         operations.append(cirq.CCX(*rng.choice(qubits, 3, replace=False)) ** 0.4)
-    operations += [cirq.rx(FEATURES[k % 3])(qubit) for k, qubit in enumerate(qubits)]
+    operations += [cirq.rx(next(angles))(qubit) for qubit in qubits]
     circuit = cirq.Circuit(operations)
     return FeatureMap(circuit, sorted(cirq.parameter_symbols(circuit), key=str))
 
 
-def angle(rng):
-    """Return an angle of the data."""
-    return round(rng.uniform(-1, 1), 3) * FEATURES[rng.integers(3)] + round(rng.uniform(-2, 2), 3)
-
-
-def coupling(rng, pair):
-    strength = angle(rng) * rng.choice([0.02, 0.1, 0.3])
+def coupling(rng, angle, pair):
+    strength = angle * rng.choice([0.02, 0.1, 0.3])
     gate = rng.choice([cirq.XX, cirq.YY, cirq.ZZ, cirq.CZ, cirq.ISWAP, cirq.FSimGate])
     if gate is cirq.FSimGate:
         return cirq.FSimGate(strength, sympy.sin(strength))(*pair)
@@ -57,8 +55,10 @@ def coupling(rng, pair):
 
 
 def data(feature_map, n_points=N_POINTS):
-    rng = np.random.default_rng(feature_map.n_qubits)
-    return rng.uniform(-2, 2, (n_points, feature_map.n_features))
+    """Return points of three numbers, of which each feature is a random linear function."""
+    rng, n = np.random.default_rng(feature_map.n_qubits), feature_map.n_features
+    numbers = rng.uniform(-2, 2, (n_points, 3))
+    return numbers[:, rng.integers(3, size=n)] * rng.uniform(-1, 1, n) + rng.uniform(-2, 2, n)
 
 
 def words(feature_map):

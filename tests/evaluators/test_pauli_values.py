@@ -7,7 +7,14 @@ import pytest
 from qkernels import FeatureMap, StatevectorEvaluator
 from qkernels.evaluators import observables, statevector
 from tests.compilation.agreement import assert_close, expectations, simulated
-from tests.evaluators.maps import PARAMETERS, entangled, points, product
+from tests.evaluators.maps import (
+    PARAMETERS,
+    entangled,
+    n_registers,
+    points,
+    product,
+    unconnected,
+)
 
 evaluator = StatevectorEvaluator(cache_size=0)
 q = cirq.LineQubit.range(4)
@@ -34,18 +41,32 @@ EVERY_LETTER = ["X", "Y", "Z", "IX", "IY", "IZ", "IIX", "IIY", "IIZ"]
 EVERY_PAIR = [a + b for a in "XYZ" for b in "XYZ"]
 
 
-@pytest.mark.parametrize("words", [EVERY_LETTER, EVERY_PAIR, ["XYZ", "YYY", "ZZZ", "YIY", "XXY"]])
-@pytest.mark.parametrize("feature_map", [entangled(), product(3)], ids=["one part", "three"])
-def test_words_of_any_weight(feature_map, words):
-    assert_agree(feature_map, strings(*words))
+WORDS = [EVERY_LETTER, EVERY_PAIR, ["XYZ", "YYY", "ZZZ", "YIY", "XXY"]]
 
 
-def test_words_across_parts_are_products():
+@pytest.mark.parametrize("words", WORDS)
+def test_words_of_any_weight(words):
+    assert n_registers(entangled(), strings(*words)) == 1
+    assert_agree(entangled(), strings(*words))
+
+
+@pytest.mark.parametrize(("words", "parts"), list(zip(WORDS, [3, 2, 3], strict=True)))
+def test_words_across_parts_are_products(words, parts):
+    # A letter for each part, on its second, third and first qubit.
+    places = cirq.LineQubit(1), cirq.LineQubit(6), cirq.LineQubit(8)
+    wanted = [word.map_qubits(dict(zip(q, places, strict=False))) for word in strings(*words)]
+    assert n_registers(unconnected(), wanted) == parts
+    assert_agree(unconnected(), wanted)
+
+
+def test_words_across_parts_of_one_register():
     a, b, c, d = q
     circuit = cirq.Circuit(
         cirq.rx(0.3)(a), cirq.CNOT(a, c), cirq.ry(0.9)(b), cirq.ISWAP(b, d) ** 0.3
     )
-    assert_agree(FeatureMap(circuit, []), strings("XYXY", "ZZII", "ZIZI", "IZIZ", "YXYX", "IIZZ"))
+    wanted = strings("XYXY", "ZZII", "ZIZI", "IZIZ", "YXYX", "IIZZ")
+    assert n_registers(FeatureMap(circuit, []), wanted) == 1
+    assert_agree(FeatureMap(circuit, []), wanted)
 
 
 def test_coefficients_scale():

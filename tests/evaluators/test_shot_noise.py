@@ -22,7 +22,7 @@ from qkernels.sampling.counts import Counts
 from qkernels.sampling.estimates import estimate_points
 from qkernels.sampling.readings import HammingReading
 from qkernels.sampling.settings import measurement_settings, readable
-from tests.evaluators.maps import PARAMETERS, entangled, points, product
+from tests.evaluators.maps import PARAMETERS, entangled, n_registers, points, product, unconnected
 
 ROOT = Path(__file__).parents[2]
 exact = StatevectorEvaluator()
@@ -96,15 +96,16 @@ def test_close_points_draw_independently():
 
 # -- The same pair, the same draw
 
-MAPS = {"connected": (entangled(), PARAMETERS), "unconnected": (product(3), None)}
+MAPS = {"one register": entangled(), "three": unconnected()}
 
 
 @pytest.fixture(params=[(name, precision) for name in MAPS for precision in ("double", "single")])
 def evaluated(request):
     """An evaluator of noise, 300 prepared points, and their Gram matrix."""
     name, precision = request.param
+    assert n_registers(MAPS[name]) == (1 if name == "one register" else 3)
     evaluator = noisy(precision=precision)
-    prepared = evaluator.embed(MAPS[name][0], points(300), MAPS[name][1])
+    prepared = evaluator.embed(MAPS[name], points(300), PARAMETERS)
     return evaluator, prepared, evaluator.fidelities(prepared)
 
 

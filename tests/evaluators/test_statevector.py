@@ -9,7 +9,7 @@ from qkernels import FeatureMap, StatevectorEvaluator
 from qkernels.evaluators import Evaluator
 from tests import reference
 from tests.compilation.agreement import assert_equal_up_to_phase, expectations, simulated
-from tests.evaluators.maps import PARAMETERS, entangled, points, product
+from tests.evaluators.maps import PARAMETERS, entangled, n_registers, points, product
 
 evaluator = StatevectorEvaluator()
 single = StatevectorEvaluator(precision="single")
@@ -78,6 +78,7 @@ def test_standard_errors_are_0():
 
 def test_many_unconnected_parts():
     X = points(6, 20)
+    assert n_registers(product(20)) == 5
     K = evaluator.fidelities(evaluator.embed(product(20), X))
     parts = [
         evaluator.fidelities(evaluator.embed(product(1), X[:, [i]])) for i in range(20)

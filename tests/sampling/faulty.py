@@ -12,9 +12,9 @@ import gc
 import hashlib
 import os
 import pickle
+import select
 import signal
 import sqlite3
-import time
 from collections import Counter
 
 import cirq
@@ -285,8 +285,8 @@ class Child:
         self._receiver = receiver
 
     def kill(self, after):
-        """Kill it after some seconds."""
-        time.sleep(after)
+        """Kill it after some seconds, or when it is done."""
+        select.select([self._receiver], [], [], after)
         os.kill(self._pid, signal.SIGKILL)
 
     def result(self):

@@ -33,6 +33,7 @@ from tests.sampling.faulty import (
 )
 
 pytestmark = [
+    pytest.mark.forks,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system"),
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
 ]

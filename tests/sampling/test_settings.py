@@ -152,8 +152,7 @@ def test_settings_are_those_of_other_machines():
     assert texts(measurement_settings(words_of(5, 2), 5)) == FIVE
 
 
-@pytest.mark.parametrize("seed", ["1", "2"])
-def test_settings_are_those_of_other_processes(seed):
+def test_settings_are_those_of_other_processes():
     program = (
         "from itertools import combinations, product\n"
         "from qkernels.sampling.settings import LETTERS, measurement_settings\n"
@@ -161,14 +160,16 @@ def test_settings_are_those_of_other_processes(seed):
         "words = {tuple(zip(places, both)) for places in pairs for both in letters}\n"
         "for row in measurement_settings(list(words), 5): print(*(LETTERS[k] for k in row), sep='')"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONHASHSEED": seed},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert found.stdout.split() == FIVE
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for seed in ("1", "2")
+    ]
+    assert [process.communicate()[0].split() for process in processes] == [FIVE, FIVE]
 
 
 def test_settings_are_small_integers():
