@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg
 
 APPLY, RIGHT, LEFT, LAYER = range(4)
 TURN, PROJECT, PASS, COSINE, WORD, MATRIX = range(6)
@@ -22,14 +23,14 @@ class Run(NamedTuple):
     ----------
     tensors : list of (left bond, 2, right bond) complex arrays
     weights : (n_groups,) array
-        The squares of the singular values that each group dropped.
+        The squared norm that each group dropped.
     """
 
     tensors: list[np.ndarray]
     weights: np.ndarray
 
 
-def run(chain, slots, truncation=0.0, max_bond=None, n_truncated=None) -> Run:
+def run(chain, slots, truncation=0.0, max_bond=None, n_truncated=None, pivoted=False) -> Run:
     """Return the state of one point, and the weight that each group of truncations dropped.
 
     The state is not normalised again: its squared norm is 1 less all weights.
@@ -45,7 +46,11 @@ def run(chain, slots, truncation=0.0, max_bond=None, n_truncated=None) -> Run:
         How many singular values are kept at most.
     n_truncated : int, optional
         Only so many groups truncate, the first ones.
+    pivoted : bool
+        Whether vectors are chosen by pivots, not singular vectors: others are dropped on the two
+        sides of a bond.
     """
+    rules = truncation, max_bond, pivoted
     if n_truncated is None:
         n_truncated = chain.n_groups
     tensors = [np.array([1, 0], dtype=complex).reshape(1, 2, 1) for _ in chain.qubits]
@@ -59,7 +64,7 @@ def run(chain, slots, truncation=0.0, max_bond=None, n_truncated=None) -> Run:
             place = enter_layer(tensors, chain.program, place, slots)
         exact = not 0 <= last < n_truncated
         direction = LEFT if opcode == LEFT else RIGHT
-        weight = factorise(tensors, direction, place, exact, truncation, max_bond)
+        weight = factorise(tensors, direction, place, None if exact else rules)
         if not exact:
             weights[last] += weight
     return Run(tensors, weights)
@@ -97,7 +102,7 @@ def enter_layer(tensors, program, place, slots) -> int:
         for row in program.layers[place : place + last - site + 1]:
             tensors[row[0]] = apply(phases(program, row, slots), tensors[row[0]])
         for k in range(last, site, -1):
-            factorise(tensors, LEFT, k, exact=True, truncation=0.0, max_bond=None)
+            factorise(tensors, LEFT, k, rules=None)
     return site
 
 
@@ -122,30 +127,41 @@ def apply(w, tensor) -> np.ndarray:
     return joined.reshape(tensor.shape[0] * w.shape[0], 2, tensor.shape[2] * w.shape[3])
 
 
-def factorise(tensors, opcode, site, exact, truncation, max_bond) -> float:
-    """Factorise a site's tensor in place; return the weight that is dropped."""
+def factorise(tensors, opcode, site, rules) -> float:
+    """Factorise a site's tensor in place, exactly without rules; return the dropped weight."""
     left, _, right = tensors[site].shape
     if opcode == RIGHT:
-        q, rest, weight = split(tensors[site].reshape(2 * left, right), exact, truncation, max_bond)
+        q, rest, weight = split(tensors[site].reshape(2 * left, right), rules)
         tensors[site] = q.reshape(left, 2, -1)
         tensors[site + 1] = np.einsum("ab,bsc->asc", rest, tensors[site + 1])
     else:
         matrix = tensors[site].reshape(left, 2 * right).T
-        q, rest, weight = split(matrix, exact, truncation, max_bond)
+        q, rest, weight = split(matrix, rules)
         tensors[site] = q.T.reshape(-1, 2, right)
         tensors[site - 1] = np.einsum("asb,bc->asc", tensors[site - 1], rest.T)
     return weight
 
 
-def split(matrix, exact, truncation, max_bond) -> tuple[np.ndarray, np.ndarray, float]:
+def split(matrix, rules) -> tuple[np.ndarray, np.ndarray, float]:
     """Return orthonormal columns, the rest, and the sum of the squares that are dropped."""
-    if exact:
+    if rules is None:
         return *np.linalg.qr(matrix), 0.0
-    u, s, vh = np.linalg.svd(matrix, full_matrices=False)
-    tails = np.append(np.cumsum(s[::-1] ** 2)[::-1], 0.0)
+    truncation, max_bond, pivoted = rules
+    q, rest = by_pivots(matrix) if pivoted else by_singular_values(matrix)
+    tails = np.append(np.cumsum((np.abs(rest) ** 2).sum(axis=1)[::-1])[::-1], 0.0)
     kept = max(1, int(np.argmax(tails <= truncation * tails[0])))
     kept = min(kept, max_bond or kept)
-    return u[:, :kept], s[:kept, None] * vh[:kept], tails[kept]
+    return q[:, :kept], rest[:kept], tails[kept]
+
+
+def by_singular_values(matrix) -> tuple[np.ndarray, np.ndarray]:
+    u, s, vh = np.linalg.svd(matrix, full_matrices=False)
+    return u, s[:, None] * vh
+
+
+def by_pivots(matrix) -> tuple[np.ndarray, np.ndarray]:
+    q, r, pivots = scipy.linalg.qr(matrix, mode="economic", pivoting=True)
+    return q, r[:, np.argsort(pivots)]
 
 
 def dense(chain, tensors) -> np.ndarray:

@@ -84,9 +84,9 @@ class ChainProgram(NamedTuple):
         (left bond, spin) and columns (right bond), into orthonormal columns, which stay, times a
         rest, which goes into the next tensor. `LEFT`, site, group: factorise it, of rows (left
         bond) and columns (spin, right bond), into a rest, which goes into the tensor before, times
-        orthonormal rows, which stay. The group is -1 where the factorisation is exact; else small
-        singular values may be dropped, and their squares are that group's weight. The errors of a
-        group are orthogonal to each other, so that their squares add.
+        orthonormal rows, which stay. The group is -1 where the factorisation is exact; else
+        vectors may be dropped, and the squared norm of what they held is added to that group's
+        weight. The errors of a group are orthogonal to each other, so that their squares add.
     factors : (n, 7) array of int64
         Site, kind, letter (0 I, 1 X, 2 Y, 3 Z), slot or -1, place in `matrices_re` and
         `matrices_im` or -1, left width, right width.
@@ -146,7 +146,7 @@ def compile_chain(
     """Return the chain of a circuit on |0…0⟩, up to a global phase.
 
     Operators on several sites are applied as matrix product operators, whose bonds are then
-    truncated by singular values (Schollwöck 2011, Annals of Physics 326, 96, sections 4.5 and 5).
+    truncated (Schollwöck 2011, Annals of Physics 326, 96, sections 4.5 and 5).
 
     Parameters
     ----------

@@ -264,36 +264,45 @@ class _Walk:
 class _Groups:
     """Numbers the truncations, so that errors of one number are orthogonal to each other.
 
-    A truncation at a bond keeps a subspace of the block to its left (and one of the block to its
-    right: by the singular value decomposition either gives the same state). What was dropped stays
-    orthogonal to that subspace, and what is left stays within it, as long as operators act inside
-    the block or outside it, and further truncations are at bonds that are not to the left. So the
-    bonds of a group are ascending, or descending with blocks to the right, and no operator has
-    crossed any of them since.
+    A truncation to the right keeps a subspace of the block to the left of its bond, one to the left
+    a subspace of the block to the right. What was dropped stays orthogonal to that subspace, and
+    what is left stays within it, as long as operators act inside the block or outside it, and
+    further truncations do so too, or keep a subspace of a block that contains it. So within a group
+    bonds are not to the left of those truncated to the right, nor to the right of those truncated
+    to the left, and no operator has crossed any of them since.
     """
 
     def __init__(self) -> None:
         self.number = -1
+        self._start()
+
+    def _start(self) -> None:
+        """Forget the group's bonds, and where the next ones have to be."""
         self._bonds: list[int] = []
+        self._least, self._most = 0.0, math.inf
 
     def numbered(self, instruction: Instruction) -> Instruction:
         """Return an instruction, a truncating one with its group."""
         if isinstance(instruction, Layer):
             self.number += 1
-            self._bonds = []
+            self._start()
             return replace(instruction, group=self.number)
         if isinstance(instruction, Operator):
             crossed = range(instruction.sites[0] + 1, instruction.sites[1] + 1)
             if any(bond in crossed for bond in self._bonds):
-                self._bonds = []
+                self._start()
         elif instruction.group != EXACT:
-            return replace(instruction, group=self._group(instruction.bond))
+            return replace(instruction, group=self._group(instruction))
         return instruction
 
-    def _group(self, bond: int) -> int:
-        bonds = [*self._bonds, bond]
-        if not self._bonds or bonds not in (sorted(bonds), sorted(bonds, reverse=True)):
+    def _group(self, truncation: Factorisation) -> int:
+        bond = truncation.bond
+        if not self._bonds or not self._least <= bond <= self._most:
             self.number += 1
-            bonds = [bond]
-        self._bonds = bonds
+            self._start()
+        self._bonds.append(bond)
+        if truncation.opcode == RIGHT:
+            self._least = bond
+        else:
+            self._most = bond
         return self.number

@@ -24,8 +24,8 @@ def angle_of_groups(weights: Any) -> np.ndarray:
     Parameters
     ----------
     weights : array-like of shape (n_points, n_groups)
-        The sums of squares of the singular values that each group discards, in the order in which
-        they are discarded, of states that are normalised at the start and not again.
+        The squared norms of what each group projects away, in the order in which it does so, of
+        states that are normalised at the start and not again.
 
     Returns
     -------

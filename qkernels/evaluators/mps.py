@@ -21,7 +21,7 @@ from qkernels.evaluators.arguments import (
 from qkernels.evaluators.bounds import angle_of_groups, expectation_bounds, fidelity_bounds
 from qkernels.evaluators.cache import Arrays, shared_cache
 from qkernels.evaluators.mps_chains import measured_chain
-from qkernels.evaluators.mps_chains import overlap_chain as _overlap_chain
+from qkernels.evaluators.mps_chains import overlap_chain
 from qkernels.evaluators.mps_comparison import (
     MPSArrays,
     gram_room_size,
@@ -55,8 +55,8 @@ class MPSEvaluator(SharedValue):
 
     A state is a chain of tensors, one a qubit, whose bonds are as large as the qubits on their two
     sides are entangled [1]_: circuits of hundreds of qubits cost little as long as bonds stay
-    small. Small singular values are truncated; what that discards is kept, and bounds the error of
-    every fidelity and expectation value. The qubits' order on the chain is chosen once a circuit.
+    small. Bonds are truncated; the weight that this discards is kept, and bounds the error of every
+    fidelity and expectation value. The qubits' order on the chain is chosen once a circuit.
 
     An evaluator is a shared value: a copy is the evaluator itself, two with equal arguments are
     equal and share, within one process, the points that they have prepared.
@@ -67,9 +67,11 @@ class MPSEvaluator(SharedValue):
         No bond is larger. Where that discards more than `truncation` allows, a warning says how
         much, and the bounds grow.
     truncation : float, default=1e-12
-        The discarded weight that one truncation of one bond may have: the sum of the squared
-        singular values that are dropped, over the sum of all. At least 0, where nothing but
-        rounding errors is dropped, and below 1.
+        The weight that one truncation of one bond may discard: the squared norm of the part of
+        the state that is projected away, of that of the whole. Where `max_bond` decides, that is
+        the sum of the squared singular values that are dropped; elsewhere vectors are chosen by
+        pivots, in bonds that are hardly larger. At least 0, where nothing but rounding errors is
+        dropped, and below 1.
     precision : {"double", "single"}, default="double"
         "single" halves memory and nearly doubles speed; a truncation then discards up to about
         3e-12 in any case. Bounds allow for rounding: in single precision by some 1e-3, of which
@@ -198,7 +200,7 @@ class MPSEvaluator(SharedValue):
             If the states would not fit; the message says how much they need, and what helps.
         """
         inputs, values = checked_points(inputs), checked_parameters(parameters)
-        chain = _overlap_chain(feature_map, self.takes_layers)
+        chain = overlap_chain(feature_map, self.takes_layers)
         space = feature_map, parameter_key(values)
 
         def states(points: np.ndarray) -> Arrays:

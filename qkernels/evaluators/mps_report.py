@@ -26,8 +26,8 @@ class MPSReport:
     mean_bonds, largest_bonds : ndarray of shape (n_qubits - 1,)
         Between neighbours on the chain.
     discarded_weight : float
-        The largest that any state has lost: the sum, over all its truncations, of the squared
-        singular values that were dropped, of a squared norm of 1.
+        The largest that any state has lost: the squared norm of what was projected away, of 1 at
+        the start, added up over all truncations.
     largest_angle : float
         By which a state may be off for that, in radians.
     rounding : float

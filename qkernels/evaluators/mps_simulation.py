@@ -52,7 +52,7 @@ class Truncation(NamedTuple):
     Attributes
     ----------
     weight : float
-        The sum of squared singular values that one truncation may discard, of the sum of all.
+        The part of the squared norm that one truncation may discard.
     max_bond : int or None
         The largest bond, whatever that discards.
     """

@@ -22,7 +22,7 @@ class PreparedMPS:
     states : MPSArrays
         The tensors and the bonds.
     weights : ndarray of shape (n_points, n_groups)
-        What each group of truncations discarded: sums of squared singular values.
+        What each group of truncations discarded of the squared norm.
     rounding : ndarray of shape (n_points,)
         An allowance for rounding, in the norm of the state.
     """

@@ -50,10 +50,12 @@ def factorisations(chain):
 @given(
     circuits(min_qubits=4, max_qubits=8, max_size=30),
     st.sampled_from([{"max_bond": 1}, {"max_bond": 2}, {"max_bond": 3}, {"truncation": 0.02}]),
+    st.booleans(),
 )
-def test_errors_of_a_group_are_orthogonal(circuit, rules):
+def test_errors_of_a_group_are_orthogonal(circuit, rules, pivoted):
     n, steps, values = circuit
-    assert_orthogonal_errors(compiled(n, [*TURNED[:n], *steps]), values, rules)
+    chain = compiled(n, [*TURNED[:n], *steps])
+    assert_orthogonal_errors(chain, values, {**rules, "pivoted": pivoted})
 
 
 @settings(max_examples=40)

@@ -13,7 +13,7 @@ import sympy
 import qkernels as qk
 from qkernels import FeatureMap, MPSEvaluator, StatevectorEvaluator
 from qkernels.compilation.chain import LAYER
-from qkernels.evaluators.mps import _overlap_chain
+from qkernels.evaluators.mps_chains import overlap_chain
 from tests.random_circuits import FEATURES
 
 pytestmark = [pytest.mark.filterwarnings("ignore:max_bond"), pytest.mark.jit]
@@ -185,7 +185,7 @@ SHARP += [{"max_bond": b, "truncation": t} for b in (2, 5) for t in (1e-12, 1e-3
 @pytest.mark.parametrize("name", LAYERED)
 def test_bounds_of_layers(name):
     feature_map = LAYERED[name]
-    chain = _overlap_chain(feature_map, layers=True)
+    chain = overlap_chain(feature_map, layers=True)
     assert LAYER in chain.program.instructions[:, 0]
     truth = truth_of(feature_map)
     compared = [Compared(feature_map, truth, **rule) for rule in SHARP]
