@@ -21,9 +21,9 @@ from qkernels.feature_maps import FeatureMap
 
 # Real products, in the time that a product of two states' overlap takes: of an instruction, however
 # small; of an operator, for each element of the tensor that it makes; and of a factorisation, for
-# each element of a matrix and each singular value.
+# each element of a matrix and each vector that is kept.
 _INSTRUCTION, _ELEMENT = 20_000, 12
-_EXACT, _TRUNCATING = 20, 120
+_EXACT, _TRUNCATING = 20, 40
 
 
 @functools.lru_cache(maxsize=64)
@@ -79,7 +79,7 @@ class ChainCost(NamedTuple):
 
 
 def chain_cost(chain: Chain) -> ChainCost:
-    """Return what a state of a chain takes, with no singular value so small that it is dropped.
+    """Return what a state of a chain takes, with nothing so small that it is dropped.
 
     A bond is multiplied by the width of each operator across it, and cut down, by the next
     factorisation, to the smaller side of the matrix that is factorised.

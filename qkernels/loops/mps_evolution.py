@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from qkernels.loops import mps_layers
+from qkernels.loops import mps_layers, mps_operators
 from qkernels.loops.jit import jit, run_workers
 from qkernels.loops.lanes import fill, load, store
 from qkernels.loops.mps_density import room_of_span, stride, write_span
-from qkernels.loops.mps_environments import clear
 from qkernels.loops.mps_factorization import (
     diagonalise,
     orthonormalise,
@@ -27,8 +26,6 @@ from qkernels.loops.products import adjoint_product, product
 
 # Rows of `program.instructions`: (opcode, first or site or row, end or group).
 APPLY, RIGHT, LEFT, LAYER = range(4)
-# Rows of `program.factors`: (site, kind, letter, slot, place, left width, right width).
-TURN, PROJECT, PASS, COSINE, WORD, MATRIX = range(6)
 # Columns of a worker's status: the next instruction, how many rows that needs of a tensor, of what
 # a layer carries on, and of its room, if there are too few, whether `max_bond` has cut off more
 # than may be discarded, and what is known of the environments of a layer.
@@ -75,121 +72,13 @@ def start_block(re, im, starts, trig, slots, points):
 
 
 @jit
-def _write_combination(wr, wi, row, letter, alpha, beta_re, beta_im):
-    """Write the four elements of alpha I + beta P."""
-    zero = fill(wr, 0.0)
-    for k in range(4):
-        store(wr, row + k, zero)
-        store(wi, row + k, zero)
-    store(wr, row, alpha)
-    store(wr, row + 3, alpha)
-    if letter == 1:
-        store(wr, row + 1, beta_re)
-        store(wi, row + 1, beta_im)
-        store(wr, row + 2, beta_re)
-        store(wi, row + 2, beta_im)
-    elif letter == 2:
-        store(wr, row + 1, beta_im)
-        store(wi, row + 1, zero - beta_re)
-        store(wr, row + 2, zero - beta_im)
-        store(wi, row + 2, beta_re)
-    else:
-        sign = fill(wr, -1.0 if letter == 3 else 1.0)
-        store(wr, row, alpha + beta_re)
-        store(wi, row, beta_im)
-        store(wr, row + 3, alpha + sign * beta_re)
-        store(wi, row + 3, sign * beta_im)
-
-
-@jit
-def _write_branch(wr, wi, row, factor, branch, trig):
-    """Write the 2 x 2 matrix of one branch of a factor."""
-    kind, letter = factor[1], factor[2]
-    zero, one, half = fill(wr, 0.0), fill(wr, 1.0), fill(wr, 0.5)
-    alpha, beta_re, beta_im = one, zero, zero
-    if kind in (TURN, COSINE):
-        cosine, sine = load(trig, 2 * factor[3]), load(trig, 2 * factor[3] + 1)
-        if kind == TURN:
-            alpha, beta_im = cosine, sine if branch == 1 else zero - sine
-        elif branch == 0:
-            alpha = cosine
-        else:
-            alpha, beta_im = zero, zero - sine
-    elif kind == PROJECT:
-        alpha, beta_re = half, half if branch == 0 else zero - half
-    elif kind == WORD and branch == 1:
-        alpha, beta_re = zero, one
-    _write_combination(wr, wi, row, letter, alpha, beta_re, beta_im)
-
-
-@jit
-def _write_factor(wr, wi, factor, trig, matrices_re, matrices_im):
-    """Write a factor's elements, those of W[bl, :, :, br] at 4 (bl * width + br)."""
-    left, right, place = factor[5], factor[6], factor[4]
-    for bl in range(left):
-        for br in range(right):
-            row = 4 * (bl * right + br)
-            if factor[1] == MATRIX:
-                for k in range(4):
-                    source = place + (bl * 4 + k) * right + br
-                    store(wr, row + k, fill(wr, matrices_re[source]))
-                    store(wi, row + k, fill(wi, matrices_im[source]))
-            else:
-                _write_branch(wr, wi, row, factor, max(bl, br), trig)
-
-
-@jit
-def _multiply_spin(out_re, out_im, low, high, re, im, a, b, wr, wi, w):
-    """Write a 2 x 2 matrix times the spin whose amplitudes are in rows a and b."""
-    ar, ai, br, bi = load(re, a), load(im, a), load(re, b), load(im, b)
-    pr, pi, qr, qi = load(wr, w), load(wi, w), load(wr, w + 1), load(wi, w + 1)
-    store(out_re, low, pr * ar - pi * ai + qr * br - qi * bi)
-    store(out_im, low, pr * ai + pi * ar + qr * bi + qi * br)
-    pr, pi, qr, qi = load(wr, w + 2), load(wi, w + 2), load(wr, w + 3), load(wi, w + 3)
-    store(out_re, high, pr * ar - pi * ai + qr * br - qi * bi)
-    store(out_im, high, pr * ai + pi * ar + qr * bi + qi * br)
-
-
-@jit
-def _apply_factor(re, im, start, dl, dr, factor, wr, wi, tr, ti):
-    """Multiply a factor onto one tensor of bonds dl and dr, by way of a copy."""
-    left, right = factor[5], factor[6]
-    for i in range(2 * dl * dr):
-        store(tr, i, load(re, start + i))
-        store(ti, i, load(im, start + i))
-    step = dr * right
-    diagonal = factor[1] != MATRIX and left == 2 and right == 2
-    for bl in range(left):
-        for br in range(right):
-            for a in range(dl):
-                for c in range(dr):
-                    low = start + (a * left + bl) * 2 * step + c * right + br
-                    if diagonal and bl != br:
-                        clear(re, im, low, 1)
-                        clear(re, im, low + step, 1)
-                    else:
-                        old, w = a * 2 * dr + c, 4 * (bl * right + br)
-                        _multiply_spin(re, im, low, low + step, tr, ti, old, old + dr, wr, wi, w)
-
-
-@jit
-def _most_rows(instruction, factors, bonds):
-    """Return how many rows the largest tensor that an operator makes takes."""
-    most = 0
-    for row in range(instruction[1], instruction[2]):
-        site, left, right = factors[row, 0], factors[row, 5], factors[row, 6]
-        most = max(most, 2 * bonds[site] * left * bonds[site + 1] * right)
-    return most
-
-
-@jit
 def _fits(instruction, program, starts, bonds, room_rows, status):
     """Return whether there is room for what an instruction makes; note how much if there is not."""
     first = end = instruction[1]
     rows = carried = in_room = 0
     if instruction[0] == APPLY:
         first, end = program.factors[instruction[1], 0], program.factors[instruction[2] - 1, 0]
-        rows = _most_rows(instruction, program.factors, bonds)
+        rows = mps_operators.needed_rows(instruction[1], instruction[2], program.factors, bonds)
     elif instruction[0] == LAYER:
         first = program.layers[instruction[1], mps_layers.SITE]
         end = first + 1
@@ -207,20 +96,6 @@ def _fits(instruction, program, starts, bonds, room_rows, status):
         if starts[site] + rows > starts[site + 1]:
             status[TENSOR_ROWS] = rows
     return status[ROOM_ROWS] == status[CARRIED_ROWS] == status[TENSOR_ROWS] == 0
-
-
-@jit
-def _apply(re, im, starts, bonds, instruction, program, trig, room):
-    """Multiply an operator onto the state."""
-    tr, ti, wr, wi = room[0], room[1], room[2], room[3]
-    for row in range(instruction[1], instruction[2]):
-        factor = program.factors[row]
-        site = factor[0]
-        _write_factor(wr, wi, factor, trig, program.matrices_re, program.matrices_im)
-        # The factor before this one has widened the left bond already.
-        dl = bonds[site] // factor[5]
-        _apply_factor(re, im, starts[site], dl, bonds[site + 1], factor, wr, wi, tr, ti)
-        bonds[site + 1] *= factor[6]
 
 
 @jit
@@ -397,7 +272,9 @@ def _advance(
         room, lost, capped = rooms[worker], weights[worker], False
         number, group = instruction[1], instruction[2]
         if instruction[0] == APPLY:
-            _apply(state[0], state[1], starts, own_bonds, instruction, program, trig[worker], room)
+            mps_operators.apply(
+                state, starts, own_bonds, number, instruction[2], program, trig[worker], room
+            )
         elif instruction[0] == LAYER:
             known = own_status[ENVIRONMENTS:]
             at = mps_layers.plan(number, own_bonds, program.layers, known)
