@@ -20,8 +20,7 @@ from qkernels.evaluators.arguments import (
 )
 from qkernels.evaluators.bounds import angle_of_groups, expectation_bounds, fidelity_bounds
 from qkernels.evaluators.cache import Arrays, shared_cache
-from qkernels.evaluators.mps_chains import measured_chain
-from qkernels.evaluators.mps_chains import overlap_chain
+from qkernels.evaluators.mps_chains import measured_chain, overlap_chain
 from qkernels.evaluators.mps_comparison import (
     MPSArrays,
     gram_room_size,
