@@ -182,29 +182,33 @@ def compile_chain(
     order = chain_order((step.qubits for part in parts for step in part), len(qubits))
     sites = {place: site for site, place in enumerate(order)}
     operators: list[Step] = []
+    widths = [1] * (len(qubits) + 1)
     for part in parts:
-        bonds = bond_limits(operators, len(qubits)) if layers else None
-        operators += joined((renumbered(step, sites) for step in part), bonds=bonds)
+        bonds = _bond_limits(widths) if layers else None
+        found = list(joined((renumbered(step, sites) for step in part), bonds=bonds))
+        _widen(widths, found)
+        operators += found
     instructions, n_groups = schedule(operators)
     writer = _Writer()
     program = writer.write(instructions)
     slots = AngleMap.of([0.5 * angle for angle in writer.angles], n_angles)
-    limits = bond_limits(operators, len(qubits))
+    limits = _bond_limits(widths)
     return Chain(tuple(qubits[p] for p in order), slots, program, n_groups, limits)
 
 
-def bond_limits(operators: Iterable[Step], n_sites: int) -> np.ndarray:
-    """Return upper bounds of the bonds after some operators, (n_sites + 1,).
-
-    A bond is at most the product of the operators' widths, and at most twice its neighbour.
-    """
-    limits = [1] * (n_sites + 1)
+def _widen(widths: list[int], operators: Iterable[Step]) -> None:
+    """Multiply each bond's product of widths by those of some operators."""
     for operator in operators:
         for site, width in operator.widths.items():
-            limits[site] = min(limits[site] * width, LARGEST)
-    for k in range(n_sites):
+            widths[site] = min(widths[site] * width, LARGEST)
+
+
+def _bond_limits(widths: Sequence[int]) -> np.ndarray:
+    """Return upper bounds of the bonds: products of widths, and at most twice a neighbour's."""
+    limits, last = list(widths), len(widths) - 1
+    for k in range(last):
         limits[k + 1] = min(limits[k + 1], 2 * limits[k])
-    for k in range(n_sites, 0, -1):
+    for k in range(last, 0, -1):
         limits[k - 1] = min(limits[k - 1], 2 * limits[k])
     return np.array(limits, dtype=np.int64)
 

@@ -120,16 +120,20 @@ class LightCones:
         n = self._n_qubits
         algebra = _Algebra()
         algebra.add(_vector(((qubit, letter),), n))
-        kept, qubits = 0, 1 << qubit
+        # Qubits of which all words are in the algebra: steps on these alone change nothing in it.
+        kept, qubits, whole = 0, 1 << qubit, 0
         for k in range(len(self._steps) - 1, -1, -1):
             if len(algebra) == 2 * n:
                 # Nothing commutes with all words.
                 return Cone(kept | (2 << k) - 1, (1 << n) - 1)
             step = self._steps[k]
-            if not algebra.commutes_with(step.duals):
+            if step.qubits and not step.qubits & ~whole:
+                kept |= 1 << k
+            elif not algebra.commutes_with(step.duals):
                 kept |= 1 << k
                 qubits |= step.qubits
                 step.extend(algebra)
+                whole = whole & ~step.qubits | algebra.whole(step.qubits, n)
         return Cone(kept, qubits)
 
 
@@ -262,10 +266,22 @@ class _Algebra:
     def add(self, word: int) -> None:
         """Add a generator, unless it is a product of the others."""
         self._support |= word
+        if rest := self._rest(word):
+            self._generators[rest.bit_length()] = rest
+
+    def _rest(self, word: int) -> int:
+        """Return what no product of generators takes off a word."""
         while word and (other := self._generators.get(word.bit_length())):
             word ^= other
-        if word:
-            self._generators[word.bit_length()] = word
+        return word
+
+    def whole(self, qubits: int, n_qubits: int) -> int:
+        """Return those of some qubits of which all words are in the algebra."""
+        found = 0
+        for qubit in bits(qubits):
+            if not self._rest(1 << qubit) and not self._rest(1 << n_qubits + qubit):
+                found |= 1 << qubit
+        return found
 
     def replace(self, image: Callable[[int], int]) -> None:
         """Replace each generator by its image."""

@@ -29,7 +29,7 @@ from qkernels.evaluators.mps_comparison import (
     mps_gram_matrix,
 )
 from qkernels.evaluators.mps_report import MPSReport, shared_record
-from qkernels.evaluators.mps_simulation import Block, ChainSimulation, Truncation
+from qkernels.evaluators.mps_simulation import LEAST_SEEN, Block, ChainSimulation, Truncation
 from qkernels.evaluators.mps_states import PreparedMPS
 from qkernels.evaluators.mps_words import word_program
 from qkernels.evaluators.observables import Words, read_words
@@ -43,8 +43,6 @@ from qkernels.memory import parse_size, require_memory
 # steps at random do, to about the root of their number. But exact factorisations leave out what is
 # below 15 units, and its weight is not kept: couplings by such angles, repeated, add up.
 _ROUNDINGS = 30.0
-# Layers of couplings are applied at once where truncations may lose this much.
-_LEAST_OF_LAYERS = 1e-13
 # States are measured so many bytes at a time.
 _BYTES_AT_ONCE, _POINTS_AT_FIRST = 2**26, 32
 
@@ -129,7 +127,7 @@ class MPSEvaluator(SharedValue):
 
         They are where a layer's density matrices show weights as small as those that may be lost.
         """
-        return self.precision == "double" and self.truncation >= _LEAST_OF_LAYERS
+        return self.precision == "double" and self.truncation >= LEAST_SEEN
 
     def _key(self) -> tuple:
         numbers = self.max_bond, self.truncation, self.precision
@@ -148,7 +146,7 @@ class MPSEvaluator(SharedValue):
 
     def fingerprint(self) -> str:
         """Return a text that changes whenever the computed numbers could change."""
-        return f"mps-1:{self.precision}:{self.truncation!r}:{self.max_bond}"
+        return f"mps-2:{self.precision}:{self.truncation!r}:{self.max_bond}"
 
     def without_cache(self) -> MPSEvaluator:
         """Return an evaluator of the same numbers that keeps no prepared points."""

@@ -34,6 +34,10 @@ from qkernels.memory import require_memory
 _FIRST_BOND = 4
 # When something does not fit, this much more room is made than it needs.
 _MARGIN = 1.5
+# Bonds that may become so wide are truncated by products of matrices, if as much may be discarded:
+# they do not see less. Whether they do become as wide must not matter, as points would then depend
+# on those that are computed along with them.
+_WIDE, LEAST_SEEN = 24, 1e-13
 # What no bond passes.
 _ANY_BOND = 2**40
 # A loop cannot be interrupted: one call is given about this much work, in complex products.
@@ -102,6 +106,8 @@ class ChainSimulation:
         self.slots = chain.slots(angles)
         self.dtype = dtype
         largest_bond = truncation.max_bond or _ANY_BOND
+        seen = dtype == np.float64 and truncation.weight >= LEAST_SEEN
+        self.wide = (chain.bond_limits >= _WIDE) & seen
         self.rules = np.array([truncation.weight, largest_bond, _WORK_A_CALL], dtype=float)
         self._warned = False
 
@@ -253,6 +259,7 @@ class _Wave:
             room.im[:n],
             room.starts,
             self._bonds,
+            self._simulation.wide,
             self._weights,
             self._ranks,
             self._trig,

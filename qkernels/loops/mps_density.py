@@ -88,6 +88,20 @@ def _next_column(gram, columns, rank, size, pivots, norms, least, row):
 
 
 @jit
+def _add_hidden(gram, size, rank, pivots, lost):
+    """Add what rounding may hide: of each row that is no pivot, as its norm is downdated."""
+    for lane in range(len(lost)):
+        whole = 0.0
+        for i in range(size):
+            whole += gram[0][gram[2] + i * (gram[3] + 1), lane]
+        for k in range(rank):
+            i = pivots[k, lane]
+            whole -= gram[0][gram[2] + i * (gram[3] + 1), lane] if i >= 0 else 0.0
+        hidden = (4.0 + 0.25 * size) * _ROUNDING * max(whole, 0.0)
+        lost[lane] = max(lost[lane], 0.0) + hidden
+
+
+@jit
 def write_columns(gram, columns, size, norms, tolerance, lost, pivots, row):
     """Factorise G into few columns, by pivots; return how many, and whether they are too few.
 
@@ -126,9 +140,7 @@ def write_columns(gram, columns, size, norms, tolerance, lost, pivots, row):
         remainders(norms, size, lost)
         rank += 1
     capped = not is_done(lost, most)
-    for lane in range(len(lost)):
-        # Each downdate of each norm is rounded.
-        lost[lane] = max(lost[lane], 0.0) + (4.0 + 0.25 * size) * least[lane]
+    _add_hidden(gram, size, rank, pivots, lost)
     return rank, capped
 
 
@@ -285,6 +297,10 @@ def write_span(matrix, out, room, length, count, tolerance, lost):
     pivots = np.empty((min(length, count), len(lost)), np.int64)
     _write_gram(gram, matrix, length, count)
     rank, _ = write_columns(gram, columns, count, norms, tolerance, lost, pivots, row)
+    for lane in range(len(lost)):
+        # So many vectors span everything.
+        if rank == length and pivots[rank - 1, lane] >= 0:
+            lost[lane] = 0.0
     _read_pivots(columns, pivots, rank, gram, norms)
     _read_columns(matrix, pivots, rank, length, chosen)
     _invert_factor(gram, norms, columns, rank)

@@ -33,8 +33,6 @@ POINTER, TENSOR_ROWS, CARRIED_ROWS, ROOM_ROWS, CAPPED, ENVIRONMENTS = range(6)
 N_STATUS = ENVIRONMENTS + 3
 # Rows that a factorisation needs beside the tensors.
 SMALL_ROWS = 8
-# From so many vectors on, and if a truncation may discard as much, they are factorised by products.
-_WIDE, LEAST_TRUNCATION = 24, 1e-13
 # Singular values below this multiple of the rounding unit are rounding errors.
 _ROUNDING = 15.0
 
@@ -56,7 +54,7 @@ def start_block(re, im, starts, trig, slots, points):
     Parameters
     ----------
     re, im : (rows, lanes) arrays
-    starts : (n_sites + 1,) array of int64
+    starts : (n_sites + 2,) array of int64
     trig : (2 * n_slots, lanes) array
     slots : (n_points, n_slots) array of float64
     points : (2,) array of int64
@@ -177,19 +175,17 @@ def _factorise_by_span(room, count, length, tolerance, lost):
 
 
 @jit
-def _factorise(room, count, length, group, tolerance, max_bond, limits, weights, ranks):
+def _factorise(room, count, length, wide, group, rules, limits, weights, ranks):
     """Factorise the vectors in the room; return their rank, and whether too much was lost."""
     planes = (room[1], room[5], room[2], room[6], room[3], room[7])
     truncating, lost = group >= 0, np.empty(weights.shape[1])
-    spare = tolerance if truncating else 0.0
+    spare, max_bond = rules[0] if truncating else 0.0, int(rules[1])
     _set_limits(room[0], room[4], room[7], count * length, spare, limits)
-    if count >= _WIDE and spare >= LEAST_TRUNCATION and room.itemsize == 8:
+    if wide and truncating:
         rank = _factorise_by_span(room, count, length, spare, lost)
     else:
         rank = orthonormalise(room[0], room[4], *planes, count, length, limits[1], limits[0])
         remainders(room[3], count, lost)
-    # A zero state keeps one vector.
-    rank = max(rank, 1)
     ranks[:] = rank
     if not truncating:
         return rank, False
@@ -217,7 +213,7 @@ def _absorb_left(re, im, start, rank, count, beyond, room):
 
 
 @jit
-def _move_centre(state, starts, bonds, instruction, room, rules, limits, weights, ranks):
+def _move_centre(state, starts, bonds, wide, instruction, room, rules, limits, weights, ranks):
     """Make a site's columns or rows orthonormal; the rest goes to the neighbour.
 
     Returns whether the largest bond has cut off more than may be discarded.
@@ -231,7 +227,7 @@ def _move_centre(state, starts, bonds, instruction, room, rules, limits, weights
     else:
         _transpose(room[0], room[4], 0, re, im, start, length, count)
     rank, capped = _factorise(
-        room, count, length, group, rules[0], int(rules[1]), limits, weights, ranks[cut]
+        room, count, length, wide[cut], group, rules, limits, weights, ranks[cut]
     )
     if leftwards:
         _copy_rows(re, im, start, room[1], room[5], 0, rank * length)
@@ -260,7 +256,20 @@ def _work(instruction, program, bonds):
 
 @jit
 def _advance(
-    worker, counter, re, im, starts, bonds, weights, ranks, trig, rooms, status, program, rules
+    worker,
+    counter,
+    re,
+    im,
+    starts,
+    bonds,
+    wide,
+    weights,
+    ranks,
+    trig,
+    rooms,
+    status,
+    program,
+    rules,
 ):
     state, own_bonds, own_status = (re[worker], im[worker]), bonds[worker], status[worker]
     limits, work = np.empty((2, re.shape[2])), 0.0
@@ -294,23 +303,26 @@ def _advance(
             )
         else:
             capped = _move_centre(
-                state, starts, own_bonds, instruction, room, rules, limits, lost, ranks[worker]
+                *(state, starts, own_bonds, wide, instruction, room),
+                *(rules, limits, lost, ranks[worker]),
             )
         if capped:
             own_status[CAPPED] = 1
         own_status[POINTER] += 1
 
 
-def advance(re, im, starts, bonds, weights, ranks, trig, rooms, status, program, rules):
+def advance(re, im, starts, bonds, wide, weights, ranks, trig, rooms, status, program, rules):
     """Carry some blocks on through a program, one a worker, until enough work is done.
 
     Parameters
     ----------
     re, im : (n_workers, rows, lanes) arrays
         The states, changed in place.
-    starts : (n_sites + 1,) array of int64
-        Where each site's tensor starts; its room ends where the next one's starts.
+    starts : (n_sites + 2,) array of int64
+        Where each site's tensor starts, what a layer carries on behind the last, and the end.
     bonds : (n_workers, n_sites + 1) array of int64
+    wide : (n_sites + 1,) array of bool
+        Which bonds are truncated by products of matrices.
     weights : (n_workers, n_groups, lanes) array of float64
         Gets what truncations discard, added up over each group of them.
     ranks : (n_workers, n_sites + 1, lanes) array of int64
@@ -329,7 +341,7 @@ def advance(re, im, starts, bonds, weights, ranks, trig, rooms, status, program,
         The relative weight that one truncation may discard, the largest bond, and the work after
         which to return.
     """
-    shared = (re, im, starts, bonds, weights, ranks, trig, rooms, status, program, rules)
+    shared = (re, im, starts, bonds, wide, weights, ranks, trig, rooms, status, program, rules)
     run_workers(_advance, len(re), *shared)
 
 
@@ -352,7 +364,7 @@ def write_points(out_re, out_im, re, im, starts, bonds, ranks):
         Output: tensors, site after site; zeros after the last.
     re, im : (rows, lanes) arrays
         A block's states, the centre at the first site.
-    starts : (n_sites + 1,) array of int64
+    starts : (n_sites + 2,) array of int64
     bonds : (n_sites + 1,) array of int64
         Those that all points share.
     ranks : (n_points, n_sites + 1) array of int64

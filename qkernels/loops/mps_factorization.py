@@ -168,7 +168,8 @@ def orthonormalise(vr, vi, qr, qi, cr, ci, norms, small, count, length, most, le
         store(norms, j, squared_norm(vr, vi, j * length, length))
     remainders(norms, count, left_over)
     rank, zero = 0, fill(cr, 0.0)
-    while rank < min(count, length) and not is_done(left_over, most):
+    # Zeros keep one vector.
+    while rank == 0 or (rank < min(count, length) and not is_done(left_over, most)):
         q, row = rank * length, rank * count
         choose_pivots(pivots, norms, count, left_over, most)
         _gather(qr, qi, q, vr, vi, pivots, length)

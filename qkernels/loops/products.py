@@ -238,7 +238,7 @@ def _write(out, values):
 
 
 def _plain_multiply(out, x, y, rows, depth, columns):
-    """Write the product of a (rows, depth) and a (depth, columns) matrix.
+    """Write the product of a (rows, depth) and a (depth, columns) matrix, of depth 1 at least.
 
     The planes of x may be of one dimension: the same matrix for all points.
     """
@@ -248,6 +248,8 @@ def _plain_multiply(out, x, y, rows, depth, columns):
 
 def _plain_multiply_adjoint(out, x, y, rows, depth, columns):
     """Write the product of the adjoint of a (depth, rows) and a (depth, columns) matrix.
+
+    The depth is 1 at least.
 
     The planes of x may be of one dimension: the same matrix for all points.
     """

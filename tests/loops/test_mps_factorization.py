@@ -128,8 +128,11 @@ def test_a_zero_point_beside_others(dtype):
 
 
 @DTYPES
-def test_zeros_have_rank_zero(dtype):
-    assert Factorised(np.zeros((lane_count(dtype), 3, 4)), dtype).rank == 0
+def test_zeros_keep_one_vector_of_zeros(dtype):
+    found = Factorised(np.zeros((lane_count(dtype), 3, 4)), dtype)
+    assert found.rank == 1
+    assert not found.q.any()
+    assert not found.c.any()
 
 
 def test_nearly_parallel_vectors():
