@@ -235,6 +235,8 @@ def compile_feature_map(feature_map: FeatureMap) -> CompiledCircuit:
 
     Raises
     ------
+    TypeError
+        If it is no feature map.
     ValueError
         If an operation is not unitary, or cannot be taken apart; the message names it.
 
@@ -245,6 +247,8 @@ def compile_feature_map(feature_map: FeatureMap) -> CompiledCircuit:
     >>> [component.n_qubits for component in compiled.components]
     [1, 1, 1]
     """
+    if not isinstance(feature_map, FeatureMap):
+        raise TypeError(f"expected a FeatureMap, got {type(feature_map).__name__}")
     flat_circuit, table = feature_map.flattened
     decomposer = Decomposer(feature_map.qubits, feature_map.angle_symbols)
     steps = simplified(decomposer.circuit(flat_circuit))

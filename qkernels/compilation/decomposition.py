@@ -110,7 +110,7 @@ class Decomposer:
             if not cirq.has_unitary(operation):
                 raise ValueError(
                     "expected a unitary operation; a noise channel needs an evaluator of mixed "
-                    "states, the exact evaluator computes pure ones"
+                    "states, this one computes pure ones"
                 )
             if len(qubits) <= 2:
                 return _matrix(qubits, cirq.unitary(operation))

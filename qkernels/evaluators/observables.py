@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -43,6 +43,8 @@ def read_words(qubits: Sequence[cirq.Qid], observables: Sequence[cirq.PauliStrin
     TypeError, ValueError
         If one is not a Pauli string, is on another qubit, or is not Hermitian.
     """
+    if isinstance(observables, cirq.PauliString) or not isinstance(observables, Iterable):
+        raise TypeError(f"expected a sequence of cirq.PauliString, got {observables!r}")
     letters = tuple(_letters(qubits, observable) for observable in observables)
     return Words(letters, tuple(complex(o.coefficient).real for o in observables))
 

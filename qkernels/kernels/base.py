@@ -338,7 +338,8 @@ class QuantumKernel(Kernel):
         -------
         object
             With a text as its `str`: of matrix product states bonds, discarded weights and bounds
-            of errors, of "auto" what was chosen and why.
+            of errors, those of the last circuit that an equal evaluator has prepared in this
+            process; of "auto" what was chosen and why.
 
         Examples
         --------

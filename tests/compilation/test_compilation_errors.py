@@ -31,7 +31,7 @@ def test_noise_is_refused(name):
     with pytest.raises(
         ValueError,
         match=rf"^moment 1: .*{name}.*\(q\(0\)\): expected a unitary operation; a noise channel "
-        "needs an evaluator of mixed states, the exact evaluator computes pure ones",
+        "needs an evaluator of mixed states, this one computes pure ones",
     ):
         compile_after_rx(CHANNELS[name](q[0]))
 

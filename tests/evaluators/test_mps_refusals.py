@@ -105,6 +105,21 @@ def test_observables(observable, error, text):
         refused(error, text, measure, entangled(), points(2), PARAMETERS, **options)
 
 
+@pytest.mark.parametrize("observables", [None, cirq.X(Q[1]) * cirq.Z(Q[0]), 3])
+def test_observables_that_are_no_sequence(observables):
+    for measure in (evaluator.expectations, evaluator.expectation_bounds):
+        options = {"observables": observables}
+        text = f"expected a sequence of cirq.PauliString, got {observables!r}"
+        refused(TypeError, text, measure, entangled(), points(2), PARAMETERS, **options)
+
+
+def test_a_circuit_in_place_of_a_feature_map():
+    circuit = cirq.FrozenCircuit(cirq.X(Q[0]))
+    refused(
+        TypeError, "expected a FeatureMap, got FrozenCircuit", evaluator.embed, circuit, points(2)
+    )
+
+
 # -- Prepared points
 
 
