@@ -17,10 +17,11 @@ from qkernels.loops.lanes import fill, load, store
 from qkernels.loops.mps_factorization import (
     choose_pivots,
     clear_pivots,
+    inner_product,
     is_done,
     remainders,
 )
-from qkernels.loops.products import adjoint_product, product
+from qkernels.loops.products import adjoint_product, apart, product
 
 # Triangular matrices are multiplied by so many columns at a time.
 _PART = 24
@@ -30,11 +31,8 @@ _ROUNDING = 2.0**-52
 
 @jit
 def stride(width):
-    """Return how far rows of a wide matrix are apart: an odd multiple of 4 where they are long.
-
-    A power of two would bring them to the same few places of the first cache.
-    """
-    return 4 * ((width + 3) // 4 | 1) if width >= 32 else width
+    """Return how far rows of a matrix are apart, further where they are long."""
+    return apart(width) if width >= 32 else width
 
 
 @jit
@@ -73,14 +71,9 @@ def _next_column(gram, columns, rank, size, pivots, norms, least, row):
         scales[0, lane] = 1.0 / np.sqrt(norm) if wanted else 0.0
     scale = load(scales, 0)
     for i in range(size):
-        x, y = load(later[0], i), load(later[1], i)
         place = first + i * step
-        for k in range(rank):
-            a, b = load(re, place + k), load(im, place + k)
-            c, d = load(earlier[0], k), load(earlier[1], k)
-            x = x - a * c - b * d
-            y = y - b * c + a * d
-        x, y = x * scale, y * scale
+        real, imag = inner_product(earlier[0], earlier[1], 0, re, im, place, rank)
+        x, y = (load(later[0], i) - real) * scale, (load(later[1], i) - imag) * scale
         store(re, place + rank, x)
         store(im, place + rank, y)
         store(norms, i, load(norms, i) - x * x - y * y)
@@ -174,13 +167,8 @@ def _factorise_gram(gram, inverses, rank):
     for i in range(rank):
         row = first + i * step
         for j in range(i + 1):
-            other = first + j * step
-            x, y = load(re, row + j), load(im, row + j)
-            for k in range(j):
-                a, b = load(re, row + k), load(im, row + k)
-                c, d = load(re, other + k), load(im, other + k)
-                x = x - a * c - b * d
-                y = y - b * c + a * d
+            real, imag = inner_product(re, im, first + j * step, re, im, row, j)
+            x, y = load(re, row + j) - real, load(im, row + j) - imag
             if j < i:
                 store(re, row + j, x * load(inverses, j))
                 store(im, row + j, y * load(inverses, j))
@@ -199,20 +187,16 @@ def _invert_factor(factor, inverses, out, rank):
     zero = fill(re, 0.0)
     for j in range(rank):
         row = place + j * gap
-        for i in range(rank):
-            x, y = zero, zero
-            for k in range(j, i):
-                a, b = load(re, first + i * step + k), load(im, first + i * step + k)
-                c, d = load(ur, row + k), load(ui, row + k)
-                x = x - a * c - b * d
-                y = y - a * d + b * c
-            inverse = load(inverses, i)
-            if i == j:
-                x = inverse
-            elif i > j:
-                x, y = x * inverse, y * inverse
-            store(ur, row + i, x)
-            store(ui, row + i, y)
+        for i in range(j):
+            store(ur, row + i, zero)
+            store(ui, row + i, zero)
+        store(ur, row + j, load(inverses, j))
+        store(ui, row + j, zero)
+        for i in range(j + 1, rank):
+            real, imag = inner_product(re, im, first + i * step + j, ur, ui, row + j, i - j)
+            minus = zero - load(inverses, i)
+            store(ur, row + i, minus * real)
+            store(ui, row + i, minus * imag)
 
 
 @jit

@@ -95,13 +95,14 @@ def spin_range(row, spin):
 
 
 @jit
-def _write_adjoint(re, im, out, own_re, own_im, start, rows, columns, step):
-    """Write the adjoint of a site's matrix for one spin."""
+def write_adjoint(re, im, out, matrix, rows, columns):
+    """Write the adjoint of a matrix, its rows one after another."""
     zero = fill(re, 0.0)
     for i in range(rows):
+        source = matrix[2] + i * matrix[3]
         for j in range(columns):
-            store(re, out + j * rows + i, load(own_re, start + i * step + j))
-            store(im, out + j * rows + i, zero - load(own_im, start + i * step + j))
+            store(re, out + j * rows + i, load(matrix[0], source + j))
+            store(im, out + j * rows + i, zero - load(matrix[1], source + j))
 
 
 @jit
@@ -142,8 +143,8 @@ def _write_environment(re, im, out, env, own, start, bonds, row, targets, at):
     before, behind = bonds
     clear(re, im, out, pair(row[BEFORE], row[BEFORE], row[BEFORE] - 1) * before * before)
     for spin in range(2):
-        place = start + spin * behind
-        _write_adjoint(re, im, at[ADJOINT], own[0], own[1], place, before, behind, 2 * behind)
+        matrix = (own[0], own[1], start + spin * behind, 2 * behind)
+        write_adjoint(re, im, at[ADJOINT], matrix, before, behind)
         first, end = spin_range(row, spin)
         for low in range(first, end):
             for high in range(low, end):

@@ -104,12 +104,13 @@ def _copy_rows(out_re, out_im, first, re, im, start, count):
 
 
 @jit
-def _transpose(out_re, out_im, first, re, im, start, rows, columns):
-    """Write the transposed matrix, from the row `first` on."""
+def _transpose(out, x, rows, columns):
+    """Write the transposed matrix."""
     for i in range(rows):
         for j in range(columns):
-            store(out_re, first + j * rows + i, load(re, start + i * columns + j))
-            store(out_im, first + j * rows + i, load(im, start + i * columns + j))
+            place, source = out[2] + j * out[3] + i, x[2] + i * x[3] + j
+            store(out[0], place, load(x[0], source))
+            store(out[1], place, load(x[1], source))
 
 
 @jit
@@ -161,15 +162,9 @@ def _factorise_by_span(room, count, length, tolerance, lost):
     rows, step = room.shape[1], stride(count)
     re, im = _planes(room)
     matrix, span = (re, im, 3 * rows, step), (re, im, 0, step)
-    for i in range(count):
-        for j in range(length):
-            store(re, 3 * rows + j * step + i, load(re, i * length + j))
-            store(im, 3 * rows + j * step + i, load(im, i * length + j))
+    _transpose(matrix, (re, im, 0, length), count, length)
     rank = write_span(matrix, span, (re, im, rows), length, count, tolerance, lost)
-    for i in range(rank):
-        for j in range(length):
-            store(re, rows + i * length + j, load(re, j * step + i))
-            store(im, rows + i * length + j, load(im, j * step + i))
+    _transpose((re, im, rows, length), span, length, rank)
     adjoint_product((re, im, 2 * rows, count), span, matrix, rank, length, count)
     return rank
 
@@ -206,7 +201,7 @@ def _absorb_right(re, im, start, rank, count, beyond, room):
 @jit
 def _absorb_left(re, im, start, rank, count, beyond, room):
     """Multiply the coefficients into the site before."""
-    _transpose(room[0], room[4], 0, room[2], room[6], 0, rank, count)
+    _transpose((room[0], room[4], 0, rank), (room[2], room[6], 0, count), rank, count)
     tensor, rest = (re, im, start, count), (room[0], room[4], 0, rank)
     product((room[1], room[5], 0, rank), tensor, rest, beyond, count, rank)
     _copy_rows(re, im, start, room[1], room[5], 0, beyond * rank)
@@ -225,7 +220,7 @@ def _move_centre(state, starts, bonds, wide, instruction, room, rules, limits, w
     if leftwards:
         _copy_rows(room[0], room[4], 0, re, im, start, count * length)
     else:
-        _transpose(room[0], room[4], 0, re, im, start, length, count)
+        _transpose((room[0], room[4], 0, length), (re, im, start, count), length, count)
     rank, capped = _factorise(
         room, count, length, wide[cut], group, rules, limits, weights, ranks[cut]
     )
@@ -234,7 +229,7 @@ def _move_centre(state, starts, bonds, wide, instruction, room, rules, limits, w
         beyond = 2 * bonds[site - 1]
         _absorb_left(re, im, starts[site - 1], rank, count, beyond, room)
     else:
-        _transpose(re, im, start, room[1], room[5], 0, rank, length)
+        _transpose((re, im, start, rank), (room[1], room[5], 0, length), rank, length)
         beyond = 2 * bonds[site + 2]
         _absorb_right(re, im, starts[site + 1], rank, count, beyond, room)
     bonds[cut] = rank

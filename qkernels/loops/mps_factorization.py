@@ -33,7 +33,7 @@ def squared_norm(re, im, first, length):
 
 
 @jit
-def _inner_product(xr, xi, x, yr, yi, y, length):
+def inner_product(xr, xi, x, yr, yi, y, length):
     """Return ⟨x|y⟩ of two vectors."""
     real, imag = fill(xr, 0.0), fill(xr, 0.0)
     for i in range(length):
@@ -119,7 +119,7 @@ def _gather(qr, qi, q, vr, vi, pivots, length):
 def _orthogonalise_again(qr, qi, cr, ci, small, rank, count, length, pivots):
     """Take off the new vector what rounding has left of the earlier ones."""
     for i in range(rank):
-        real, imag = _inner_product(qr, qi, i * length, qr, qi, rank * length, length)
+        real, imag = inner_product(qr, qi, i * length, qr, qi, rank * length, length)
         _subtract(qr, qi, rank * length, qr, qi, i * length, real, imag, length)
         store(small, 0, real)
         store(small, 1, imag)
@@ -178,7 +178,7 @@ def orthonormalise(vr, vi, qr, qi, cr, ci, norms, small, count, length, most, le
         for j in range(count):
             real, imag, left = zero, zero, zero
             if _write_remaining(norms[j], small):
-                real, imag = _inner_product(qr, qi, q, vr, vi, j * length, length)
+                real, imag = inner_product(qr, qi, q, vr, vi, j * length, length)
                 real, imag = real * load(small, 0), imag * load(small, 0)
                 left = _subtract(vr, vi, j * length, qr, qi, q, real, imag, length)
                 left = left * load(small, 0)
@@ -251,7 +251,7 @@ def diagonalise(cr, ci, qr, qi, small, rank, count, length, wanted):
                 x, y = p * count, q * count
                 store(small, 0, squared_norm(cr, ci, x, count))
                 store(small, 1, squared_norm(cr, ci, y, count))
-                real, imag = _inner_product(cr, ci, x, cr, ci, y, count)
+                real, imag = inner_product(cr, ci, x, cr, ci, y, count)
                 store(small, 2, real)
                 store(small, 3, imag)
                 if _choose_turn(small, wanted):

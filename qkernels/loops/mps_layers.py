@@ -45,6 +45,7 @@ from qkernels.loops.mps_environments import (
     clear,
     pair,
     spin_range,
+    write_adjoint,
     write_environments,
     write_phases,
 )
@@ -54,14 +55,9 @@ from qkernels.loops.products import adjoint_product, product
 @jit
 def _write_adjoints(re, im, carried, left, width, at):
     """Write the adjoint of M for each spin."""
-    zero, step = fill(re, 0.0), carried[3]
     for s in range(2):
-        for a in range(left):
-            row = carried[2] + (s * left + a) * step
-            for j in range(width):
-                place = at[ADJOINTS] + (s * width + j) * left + a
-                store(re, place, load(carried[0], row + j))
-                store(im, place, zero - load(carried[1], row + j))
+        matrix = (carried[0], carried[1], carried[2] + s * left * carried[3], carried[3])
+        write_adjoint(re, im, at[ADJOINTS] + s * width * left, matrix, left, width)
 
 
 @jit
@@ -106,58 +102,51 @@ def _write_density(re, im, row, left, bond, step, at):
 
 
 @jit
-def _write_basis(re, im, size, width, rules, lost, at):
+def _write_basis(re, im, basis, size, most_columns, tolerance, lost, at):
     """Write orthonormal vectors that hold nearly all of G; return how many, and whether too few.
 
-    There may be twice as many as the largest bond: the truncation of the bond by its singular
-    values, which follows, chooses better. `lost` gets the weight of what they leave out.
+    `lost` gets the weight of what they leave out.
     """
-    most_columns = min(size, width, 2 * int(rules[1]))
-    gram, columns = (re, im, at[GRAM], size), (re, im, at[COLUMNS], stride(most_columns))
+    gram = (re, im, at[GRAM], size)
     norms = re[at[SMALL] : at[SMALL] + size]
     row = (re[at[SMALL] + size :], im[at[SMALL] + size :])
     pivots = np.empty((most_columns, len(lost)), np.int64)
-    rank, capped = write_columns(gram, columns, size, norms, rules[0], lost, pivots, row)
+    rank, capped = write_columns(gram, basis, size, norms, tolerance, lost, pivots, row)
     step = stride(rank)
     factors = (re, im, at[GRAM], step), (re, im, at[GRAM] + rank * step, step)
-    turned = (re, im, at[WEIGHED], columns[3])
-    orthonormalise_columns(columns, turned, *factors, norms, size, rank)
-    orthonormalise_columns(turned, columns, *factors, norms, size, rank)
+    turned = (re, im, at[WEIGHED], basis[3])
+    orthonormalise_columns(basis, turned, *factors, norms, size, rank)
+    orthonormalise_columns(turned, basis, *factors, norms, size, rank)
     return rank, capped
 
 
 @jit
-def _project(re, im, carried, row, left, rank, bond, step, at):
+def _project(re, im, carried, basis, row, left, rank, bond, at):
     """Write M in terms of the orthonormal vectors."""
     width = row[AFTER] * bond
     if not row[OPENS]:
-        basis = (re, im, at[COLUMNS], step)
         adjoint_product((re, im, at[REST], width), basis, carried, rank, 2 * left, width)
         return
     for s in range(2):
         first, end = spin_range(row, s)
-        out, basis = (
-            (re, im, at[REST] + first * bond, width),
-            (re, im, at[COLUMNS] + s * left * step, step),
+        place = carried[2] + s * left * carried[3] + first * bond
+        own, matrix = (
+            (basis[0], basis[1], basis[2] + s * left * basis[3], basis[3]),
+            (carried[0], carried[1], place, carried[3]),
         )
-        matrix = (
-            carried[0],
-            carried[1],
-            carried[2] + s * left * carried[3] + first * bond,
-            carried[3],
-        )
-        adjoint_product(out, basis, matrix, rank, left, (end - first) * bond)
+        out = (re, im, at[REST] + first * bond, width)
+        adjoint_product(out, own, matrix, rank, left, (end - first) * bond)
 
 
 @jit
-def _write_tensor(own, start, re, im, left, rank, step, at):
+def _write_tensor(own, start, basis, left, rank):
     """Write the orthonormal vectors as a site's tensor."""
     for s in range(2):
         for a in range(left):
-            row, place = at[COLUMNS] + (s * left + a) * step, start + (2 * a + s) * rank
+            row, place = basis[2] + (s * left + a) * basis[3], start + (2 * a + s) * rank
             for i in range(rank):
-                store(own[0], place + i, load(re, row + i))
-                store(own[1], place + i, load(im, row + i))
+                store(own[0], place + i, load(basis[0], row + i))
+                store(own[1], place + i, load(basis[1], row + i))
 
 
 @jit
@@ -288,13 +277,14 @@ def step(own, starts, bonds, program, number, group, trig, room, known, at, rule
     _write_adjoints(re, im, carried, left, width, at)
     _weigh(re, im, carried, row, left, bond, env, at)
     _write_density(re, im, row, left, bond, carried[3], at)
-    lost = np.empty(re.shape[1])
-    rank, capped = _write_basis(re, im, size, width, rules, lost, at)
+    # Twice the largest bond: the truncation by singular values, which follows, chooses better.
+    most_columns = min(size, width, 2 * int(rules[1]))
+    basis, lost = (re, im, at[COLUMNS], stride(most_columns)), np.empty(re.shape[1])
+    rank, capped = _write_basis(re, im, basis, size, most_columns, rules[0], lost, at)
     for lane in range(len(lost)):
         weights[group, lane] += lost[lane]
-    basis_step = stride(min(size, width, 2 * int(rules[1])))
-    _project(re, im, carried, row, left, rank, bond, basis_step, at)
-    _write_tensor(own, starts[site], re, im, left, rank, basis_step, at)
+    _project(re, im, carried, basis, row, left, rank, bond, at)
+    _write_tensor(own, starts[site], basis, left, rank)
     bonds[site + 1] = rank
     _absorb(own, starts[site + 1], carry, re, im, after, program, trig, rank, bond, behind, at)
     return capped

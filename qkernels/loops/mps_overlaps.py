@@ -12,7 +12,7 @@ import numpy as np
 
 from qkernels.loops.jit import jit, run_workers
 from qkernels.loops.lanes import take_next
-from qkernels.loops.products import multiply, multiply_adjoint
+from qkernels.loops.products import apart, multiply, multiply_adjoint
 
 # Rows of wider matrices are further apart than their bonds say, see `_strides`.
 _WIDE = 8
@@ -87,14 +87,11 @@ def largest_bonds(bonds, first, count):
 
 @jit
 def _strides(widest):
-    """Return how far the rows of each site's matrix are apart: an odd multiple of 4 if far.
-
-    A power of two would bring the rows to the same few places of the first cache.
-    """
+    """Return how far the rows of each site's matrix are apart, further where they are long."""
     strides = widest[1:].copy()
     for site in range(strides.shape[0]):
         if strides[site] >= _WIDE:
-            strides[site] = 4 * ((strides[site] + 3) // 4 | 1)
+            strides[site] = apart(strides[site])
     return strides
 
 

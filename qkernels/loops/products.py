@@ -269,6 +269,15 @@ _multiply_adjoint_in_loops = vector_function(
 
 
 @jit
+def apart(width):
+    """Return how far long rows of a matrix are best apart: an odd multiple of 4.
+
+    A power of two would bring them to the same few places of the first cache.
+    """
+    return 4 * ((width + 3) // 4 | 1)
+
+
+@jit
 def product(out, x, y, rows, depth, columns):
     """Write a product as `multiply` does, by code that is short and stands here alone.
 
